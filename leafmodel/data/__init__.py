@@ -1,0 +1,1 @@
+"""Leaf images: indexing a folder, checking it, splitting it, and generating leaves."""
