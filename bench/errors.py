@@ -1,0 +1,39 @@
+"""Errors that end a command, each with the exit status that the command line returns for it.
+
+BenchError (2)
+ +-- ConfigError      a suite, a flag, a variant or a phase that does not exist or cannot be
+ +-- StoreError       a run folder that cannot be read or written
+ |    +-- RecordError a record that is half written, foreign, or from a newer leafbench
+ +-- PlanChangedError `--resume` of a run whose plan, images or versions are not today's
+
+Exit statuses of `leafbench`: 0 fine, 1 some trials failed, 2 wrong usage or data, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_TRIALS_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class BenchError(Exception):
+    """Something that the user can mend; the message says how."""
+
+    exit_code = EXIT_USAGE
+
+
+class ConfigError(BenchError):
+    """A suite, a flag, a variant or a phase that does not exist or cannot be."""
+
+
+class StoreError(BenchError):
+    """A run folder that cannot be read or written."""
+
+
+class RecordError(StoreError):
+    """A record that is half written, foreign, or from a newer leafbench."""
+
+
+class PlanChangedError(BenchError):
+    """A run cannot go on: its plan, its images or the installed versions have changed."""

@@ -1,0 +1,357 @@
+"""The records that a run is made of: frozen, self-validating, with units in their names.
+
+Everything later (statistics, comparison, report, gate) works from these values alone. Each kind of
+record is a JSON file with a `schema_version`; `decode` refuses what is half written, foreign or
+newer than this leafbench, and upgrades what is older.
+
+Clocks: `_ns` are differences of the monotonic clock (`time.perf_counter_ns`), except `wait_ns` and
+`compute_ns`, which come from stamps that the training step itself takes (see `bench.timing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from bench.errors import RecordError
+from leafmodel.pipelines.spec import Augment, PipelineSpec
+
+SCHEMA_VERSION = 1
+
+T = TypeVar("T")
+
+
+class TrialKind(StrEnum):
+    """What a trial does."""
+
+    TRAIN = "train"
+    CEILING = "ceiling"
+
+
+class TrialStatus(StrEnum):
+    """How a trial ended. A failed trial is a record like any other."""
+
+    OK = "ok"
+    FAILED = "failed"
+
+
+class FailureKind(StrEnum):
+    """Why a trial failed."""
+
+    ERROR = "error"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One fresh process to run: everything that decides what it does.
+
+    `name` is unique in a run and sorts in the order of execution (`b02-03-in_model-cnn`).
+    `replica` is 0, or 1 for the second trial of the same variant in a block (the noise floor).
+    A ceiling trial has the variant name `ceiling_model` or `ceiling_none`, after the place of the
+    augmentation, and a pipeline with that place.
+    """
+
+    name: str
+    kind: TrialKind
+    variant: str
+    pipeline: PipelineSpec
+    phase: str
+    block: int
+    position: int
+    replica: int
+    epochs: int
+    batch_size: int
+    image_size: int
+    seed: int
+    timeout_s: float
+
+    def __post_init__(self) -> None:
+        for key in ("epochs", "batch_size", "image_size", "timeout_s"):
+            _require(getattr(self, key) > 0, f"{key} must be above 0, found {getattr(self, key)}")
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of training, raw.
+
+    Attributes:
+        epoch: from 0; epoch 0 includes tracing and cache filling.
+        epoch_ns: from the epoch's begin to its end, iterator handling included, validation not.
+        head_ns: from the epoch's begin to its first step's begin.
+        tail_ns: from the last step's end to the epoch's end. An iterator that takes long to be
+            destroyed shows here. The gap at a boundary is one epoch's tail and the next one's head.
+        step_ns: begin to begin, the last one begin to end; one a step. With head and tail they add
+            up to `epoch_ns`.
+        wait_ns: for each step, from its begin until its batch was there; None where not metered.
+        compute_ns: for each step, from its batch being there until the weights were updated.
+        images: images trained on.
+        loss, accuracy: training, averaged over the epoch.
+        val_loss, val_accuracy: on the validation images, after the epoch.
+        validation_ns: time that validation took; not part of `epoch_ns`.
+    """
+
+    epoch: int
+    epoch_ns: int
+    head_ns: int
+    tail_ns: int
+    step_ns: tuple[int, ...]
+    wait_ns: tuple[int, ...] | None
+    compute_ns: tuple[int, ...] | None
+    images: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    validation_ns: int
+
+    def __post_init__(self) -> None:
+        _require(self.epoch_ns > 0, f"epoch_ns must be above 0, found {self.epoch_ns}")
+        _require(len(self.step_ns) > 0, "an epoch has at least one step")
+        _require(min(self.step_ns) > 0, "every step takes time: step_ns must be above 0")
+        _require(self.images > 0, f"images must be above 0, found {self.images}")
+        for key in ("wait_ns", "compute_ns"):
+            values = getattr(self, key)
+            _require(
+                values is None or len(values) == len(self.step_ns),
+                f"{key} must have one value a step",
+            )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial has no measurement, with the end of what it printed."""
+
+    kind: FailureKind
+    message: str
+    log_tail: str
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What one trial measured.
+
+    Attributes:
+        started_at: UTC, ISO 8601.
+        wall_ns: from the start of the process to its end, seen from outside.
+        start_ns: from the start of the process until TensorFlow was imported.
+        build_ns: building pipeline and model.
+        first_batch_ns: from the call of `fit` until the first step had its batch, tracing included.
+        epochs: raw epochs; empty in a failed record.
+        loader_epoch_ns: epochs of the same pipeline drained with no model, after training.
+        test_accuracy: after the last epoch, where there is a test set.
+        peak_rss_bytes: of the trial's process.
+        cpu_ns: CPU time that the trial's process used, all threads.
+        other_cpu_ns: CPU time that everything else on the machine used meanwhile.
+        traces: times the training step was traced; more than 1 is a retrace.
+        step_clock: `begin_to_begin` (host) or how else steps were timed.
+        versions: package -> version, as imported in the trial.
+    """
+
+    schema_version: int
+    spec: TrialSpec
+    status: TrialStatus
+    failure: Failure | None
+    started_at: str
+    wall_ns: int
+    start_ns: int = 0
+    build_ns: int = 0
+    first_batch_ns: int = 0
+    epochs: tuple[EpochRecord, ...] = ()
+    loader_epoch_ns: tuple[int, ...] = ()
+    test_accuracy: float | None = None
+    peak_rss_bytes: int = 0
+    cpu_ns: int = 0
+    other_cpu_ns: int = 0
+    traces: int = 0
+    step_clock: str = "begin_to_begin"
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        failed = self.status is TrialStatus.FAILED
+        _require(failed == (self.failure is not None), "a failed record, and only it, says why")
+        _require(failed or len(self.epochs) > 0, "a record that is ok has epochs")
+
+
+class ProofStatus(StrEnum):
+    """How one check of a pipeline ended. `differs` is a difference that exists on purpose."""
+
+    OK = "ok"
+    DIFFERS = "differs"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class ProofCheck:
+    """One fact about a built pipeline: what was expected, what was found."""
+
+    check: str
+    status: ProofStatus
+    expected: str
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class VariantProof:
+    """That a variant is what its name says, or why it is not; made before it is timed.
+
+    `stages` are the stages of the dataset's own graph, in the order that data takes.
+    """
+
+    schema_version: int
+    variant: str
+    pipeline: PipelineSpec
+    stages: tuple[str, ...]
+    checks: tuple[ProofCheck, ...]
+    images_checked: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether the variant may be timed."""
+        return bool(self.checks) and all(c.status is not ProofStatus.FAILED for c in self.checks)
+
+
+@dataclass(frozen=True)
+class ClaimSpec:
+    """`candidate` is `target` times as fast as `baseline` per epoch."""
+
+    target: float = 7.0
+    baseline: str = "default"
+    candidate: str = "in_model"
+
+    def __post_init__(self) -> None:
+        _require(self.target > 0, f"the target of a claim must be above 0, found {self.target}")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run does, after suite and command line were merged.
+
+    Attributes:
+        suite: name of the suite, or the path of the user's own.
+        images: images taken from the folder before the split (seeded, by class); None is all.
+        augment: False switches the augmentation off in every variant.
+        trial_timeout_s: a trial that takes longer is killed and recorded as failed.
+    """
+
+    suite: str
+    data: str
+    variants: tuple[str, ...]
+    phases: tuple[str, ...]
+    blocks: int
+    epochs: int
+    batch_size: int
+    image_size: int
+    images: int | None
+    seed: int
+    claim: ClaimSpec
+    augment: bool = True
+    skip_bad: bool = False
+    trial_timeout_s: float = 900.0
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """The images of a run.
+
+    `fingerprint` covers the paths (relative to the folder) and bytes of every image used.
+    """
+
+    root: str
+    source: str
+    fingerprint: str
+    class_names: tuple[str, ...]
+    train_images: int
+    validation_images: int
+    test_images: int
+    image_sizes: Mapping[str, int]
+    skipped: tuple[str, ...]
+    converted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine and the versions that a run was made with.
+
+    `noise` is how unsteady the machine was just before the run: the relative spread (interquartile
+    range over median) of a fixed piece of work, repeated.
+    """
+
+    platform: str
+    cpu_model: str
+    cores: int
+    memory_bytes: int
+    gpus: tuple[str, ...]
+    backend: str
+    python: str
+    versions: Mapping[str, str]
+    noise: float
+    load_1min: float
+    clock_resolution_ns: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The head of a run folder (`run.json`): written before the first trial.
+
+    `plan` is the ordered list of trial specs; trials are files of their own.
+    """
+
+    schema_version: int
+    run_id: str
+    created_at: str
+    leafbench_version: str
+    command: tuple[str, ...]
+    config: RunConfig
+    data: DataSummary
+    environment: Environment
+    plan: tuple[TrialSpec, ...]
+
+
+def encode(record: object) -> bytes:
+    """The record as indented JSON, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+
+
+def decode(data: bytes, kind: type[T], where: str) -> T:
+    """The record of type `kind` in `data`.
+
+    Raises:
+        RecordError: not JSON (half written?), not this kind of record, or a newer schema.
+    """
+    try:
+        head = msgspec.json.decode(data, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise RecordError(
+            f"{where} is not a whole JSON record ({error}): it was cut off while being written, or "
+            "is not ours. Delete it and run again with --resume."
+        ) from error
+    version = head.get("schema_version")
+    if not isinstance(version, int):
+        raise RecordError(f"{where} has no schema_version: it is not a leafbench record.")
+    if version > SCHEMA_VERSION:
+        raise RecordError(
+            f"{where} has schema {version}, this leafbench reads up to {SCHEMA_VERSION}: "
+            "install the leafbench that wrote it, or a newer one."
+        )
+    try:
+        return msgspec.convert(head, type=kind)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"{where} is not a valid {kind.__name__}: {error}.") from error
+
+
+def ceiling_variant(augment: Augment) -> str:
+    """The variant name under which the compute ceiling for this augmentation place is recorded."""
+    return f"ceiling_{'model' if augment is Augment.MODEL else 'none'}"

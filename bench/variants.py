@@ -1,0 +1,126 @@
+"""The named variants, as points on the axes of `leafmodel.pipelines.spec`. Plain data.
+
+A variant that is not listed can be written as a listed one with axes changed:
+`in_model+prefetch=8`, `cache+map_parallelism=4`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from bench.errors import ConfigError
+from leafmodel.errors import PipelineError
+from leafmodel.pipelines.spec import (
+    ALL_CORES,
+    AUTOTUNE,
+    Augment,
+    Cache,
+    Loader,
+    PipelineSpec,
+    Resize,
+    parse_axis,
+)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A pipeline with a name and the sentence that introduces it."""
+
+    name: str
+    pipeline: PipelineSpec
+    summary: str
+
+
+_LISTED = (
+    Variant(
+        "default",
+        PipelineSpec(loader=Loader.IMAGE_DATA_GENERATOR, resize=Resize.NEAREST),
+        "the course's default: ImageDataGenerator, one worker, SciPy augmentation on the CPU",
+    ),
+    Variant(
+        "plain",
+        PipelineSpec(),
+        "tf.data, one image after the other, nothing hidden; Keras augmentation in the pipeline",
+    ),
+    Variant(
+        "parallel",
+        PipelineSpec(map_parallelism=ALL_CORES),
+        "plain, with decoding and augmentation on all cores",
+    ),
+    Variant(
+        "prefetch",
+        PipelineSpec(map_parallelism=ALL_CORES, prefetch=2),
+        "parallel, with two batches made ahead",
+    ),
+    Variant(
+        "cache",
+        PipelineSpec(map_parallelism=ALL_CORES, cache=Cache.DECODED),
+        "parallel, with decoded images kept in memory",
+    ),
+    Variant(
+        "cache_prefetch",
+        PipelineSpec(map_parallelism=ALL_CORES, cache=Cache.DECODED, prefetch=2),
+        "cache and prefetch together",
+    ),
+    Variant(
+        "in_model",
+        PipelineSpec(map_parallelism=ALL_CORES, prefetch=2, augment=Augment.MODEL),
+        "what the claim proposes: prefetch, and augmentation inside the model",
+    ),
+    Variant(
+        "in_model_cache",
+        PipelineSpec(
+            map_parallelism=ALL_CORES, cache=Cache.DECODED, prefetch=2, augment=Augment.MODEL
+        ),
+        "in_model, with decoded images kept in memory",
+    ),
+    Variant(
+        "resident",
+        PipelineSpec(loader=Loader.RESIDENT, augment=Augment.MODEL),
+        "decoded images held by the device; augmentation in the model; no pipeline at all",
+    ),
+    Variant(
+        "keras_stock",
+        PipelineSpec(
+            loader=Loader.KERAS_DIRECTORY,
+            map_parallelism=AUTOTUNE,
+            prefetch=AUTOTUNE,
+            augment=Augment.MODEL,
+            autotune=True,
+        ),
+        "image_dataset_from_directory as Keras ships it, autotuner on; augmentation in the model",
+    ),
+)
+
+VARIANTS: Mapping[str, Variant] = MappingProxyType({variant.name: variant for variant in _LISTED})
+
+
+def variant(text: str) -> Variant:
+    """The variant called `text`: a listed name, or `name+axis=value+axis=value`.
+
+    Raises:
+        ConfigError: unknown name, axis or value, or a combination that cannot exist.
+    """
+    name, *changes = text.strip().split("+")
+    if name not in VARIANTS:
+        raise ConfigError(
+            f"Unknown variant {name!r}. Known: {', '.join(VARIANTS)}. "
+            "Another point on the axes is written name+axis=value, as in in_model+prefetch=8."
+        )
+    if not changes:
+        return VARIANTS[name]
+    try:
+        pipeline = VARIANTS[name].pipeline.evolve(**dict(map(_parse_change, changes)))
+    except PipelineError as error:
+        raise ConfigError(f"Variant {text!r} cannot be: {error}") from error
+    return Variant(text.strip(), pipeline, f"{name} with {', '.join(changes)}")
+
+
+def _parse_change(change: str) -> tuple[str, Any]:
+    axis, separator, value = change.partition("=")
+    if not separator:
+        raise PipelineError(f"expected axis=value after '+', found {change!r}.")
+    return axis, parse_axis(axis, value)

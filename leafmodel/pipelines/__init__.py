@@ -1,0 +1,1 @@
+"""Input pipelines: a `PipelineSpec` in, batches out. One module a loader."""

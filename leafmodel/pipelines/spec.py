@@ -1,0 +1,205 @@
+"""What an input pipeline is: a point on named axes, as plain data.
+
+A spec that cannot exist (a resident data set with a map, a cache behind a random augmentation) is
+refused when it is made, with the axis to change. Whether a built pipeline *is* what its spec says
+is another question: `leafmodel.pipelines.proof` answers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from leafmodel.errors import PipelineError
+
+AUTOTUNE = -1
+ALL_CORES = 0
+
+
+class Loader(StrEnum):
+    """Who reads the files."""
+
+    IMAGE_DATA_GENERATOR = "image_data_generator"
+    TF_DATA = "tf_data"
+    KERAS_DIRECTORY = "keras_directory"
+    RESIDENT = "resident"
+
+
+class Cache(StrEnum):
+    """What is kept between epochs. `decoded` lies before shuffle and augmentation."""
+
+    NONE = "none"
+    DECODED = "decoded"
+
+
+class Augment(StrEnum):
+    """Where the claim's augmentation runs: nowhere, per image in the pipeline, in the model."""
+
+    NONE = "none"
+    PIPELINE = "pipeline"
+    MODEL = "model"
+
+
+class Resize(StrEnum):
+    """How an image of another size becomes `image_size` pixels."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+
+
+@dataclass(frozen=True)
+class PipelineSpec:
+    """One input pipeline.
+
+    Attributes:
+        loader: who reads the files.
+        map_parallelism: calls of each `map` in flight; 1 is sequential, `ALL_CORES` (0) as many as
+            there are cores, `AUTOTUNE` (-1) whatever tf.data decides.
+        cache: what is kept between epochs.
+        prefetch: batches made ahead of the model; 0 is none, `AUTOTUNE` (-1) tf.data's choice.
+        augment: where the augmentation runs.
+        autotune: whether tf.data may tune and rewrite the pipeline by itself.
+        resize: interpolation used when an image has another size.
+
+    Raises:
+        PipelineError: the combination cannot exist; the message names the axis to change.
+    """
+
+    loader: Loader = Loader.TF_DATA
+    map_parallelism: int = 1
+    cache: Cache = Cache.NONE
+    prefetch: int = 0
+    augment: Augment = Augment.PIPELINE
+    autotune: bool = False
+    resize: Resize = Resize.BILINEAR
+
+    def __post_init__(self) -> None:
+        self._check_ranges()
+        check = _LOADER_CHECKS.get(self.loader)
+        if check is not None:
+            check(self)
+        if not self.autotune and AUTOTUNE in (self.map_parallelism, self.prefetch):
+            raise PipelineError(
+                "map_parallelism or prefetch is 'autotune' while autotune is off: "
+                "give a number, or set autotune=true."
+            )
+
+    def _check_ranges(self) -> None:
+        for axis in ("map_parallelism", "prefetch"):
+            value = getattr(self, axis)
+            if value < AUTOTUNE:
+                raise PipelineError(
+                    f"{axis} must be a count of 0 or more, or 'autotune'; found {value}."
+                )
+
+    def evolve(self, **axes: Any) -> PipelineSpec:
+        """The same pipeline with some axes changed; checked like any other."""
+        return replace(self, **axes)
+
+
+def _require(spec: PipelineSpec, why: str, **expected: tuple[object, ...]) -> None:
+    for axis, allowed in expected.items():
+        found = getattr(spec, axis)
+        if found not in allowed:
+            choices = " or ".join(axis_text(axis, value) for value in allowed)
+            raise PipelineError(
+                f"loader={spec.loader} cannot have {axis}={axis_text(axis, found)}: {why}; "
+                f"set {axis}={choices}, or choose another loader."
+            )
+
+
+def _check_image_data_generator(spec: PipelineSpec) -> None:
+    _require(
+        spec,
+        "Keras runs ImageDataGenerator in one Python worker, without tf.data's stages",
+        map_parallelism=(1,),
+        cache=(Cache.NONE,),
+        prefetch=(0,),
+        autotune=(False,),
+    )
+
+
+def _check_keras_directory(spec: PipelineSpec) -> None:
+    _require(
+        spec,
+        "Keras builds that pipeline itself, with tf.data's autotuner on",
+        map_parallelism=(AUTOTUNE,),
+        cache=(Cache.NONE,),
+        prefetch=(AUTOTUNE,),
+        autotune=(True,),
+        augment=(Augment.MODEL, Augment.NONE),
+    )
+
+
+def _check_resident(spec: PipelineSpec) -> None:
+    _require(
+        spec,
+        "the images already lie on the device and no pipeline runs",
+        map_parallelism=(1,),
+        cache=(Cache.NONE,),
+        prefetch=(0,),
+        autotune=(False,),
+        augment=(Augment.MODEL, Augment.NONE),
+    )
+
+
+_LOADER_CHECKS = {
+    Loader.IMAGE_DATA_GENERATOR: _check_image_data_generator,
+    Loader.KERAS_DIRECTORY: _check_keras_directory,
+    Loader.RESIDENT: _check_resident,
+}
+
+_NAMED_COUNTS = {
+    "map_parallelism": {"autotune": AUTOTUNE, "cores": ALL_CORES, "sequential": 1},
+    "prefetch": {"autotune": AUTOTUNE},
+}
+
+
+def axis_text(axis: str, value: object) -> str:
+    """The value of an axis as a person writes it (`cores`, `autotune`, `2`, `true`)."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    for name, count in _NAMED_COUNTS.get(axis, {}).items():
+        if value == count:
+            return name
+    return str(value)
+
+
+def parse_axis(axis: str, text: str) -> object:
+    """The reverse of `axis_text`.
+
+    Raises:
+        PipelineError: no such axis, or no such value on it; the message lists what there is.
+    """
+    kinds: Mapping[str, type[StrEnum]] = {
+        "loader": Loader,
+        "cache": Cache,
+        "augment": Augment,
+        "resize": Resize,
+    }
+    if axis in kinds:
+        return _parse_choice(axis, text, kinds[axis])
+    if axis == "autotune":
+        return _parse_choice(axis, text, {"true": True, "false": False})
+    if axis in _NAMED_COUNTS:
+        return _parse_count(axis, text)
+    names = ", ".join(field.name for field in fields(PipelineSpec))
+    raise PipelineError(f"There is no axis {axis!r}; expected one of: {names}.")
+
+
+def _parse_choice(axis: str, text: str, choices: type[StrEnum] | Mapping[str, object]) -> object:
+    table = choices if isinstance(choices, Mapping) else {str(item): item for item in choices}
+    if text not in table:
+        raise PipelineError(f"{axis} must be one of {', '.join(table)}; found {text!r}.")
+    return table[text]
+
+
+def _parse_count(axis: str, text: str) -> int:
+    named = _NAMED_COUNTS[axis]
+    if text in named:
+        return named[text]
+    if text.isdecimal():
+        return int(text)
+    raise PipelineError(f"{axis} must be a count or one of {', '.join(named)}; found {text!r}.")
