@@ -320,6 +320,45 @@ class RunRecord:
     plan: tuple[TrialSpec, ...]
 
 
+@dataclass(frozen=True)
+class WorkerFiles:
+    """The images of a run as a worker needs them: absolute path and label, in the split's order."""
+
+    schema_version: int
+    class_names: tuple[str, ...]
+    train: tuple[tuple[str, int], ...]
+    validation: tuple[tuple[str, int], ...]
+    test: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """What the worker reads: run this trial on these images, write the record to `out`.
+
+    `files` is the path of a `WorkerFiles`; `work` a folder for scratch files of the run.
+    """
+
+    schema_version: int
+    spec: TrialSpec
+    files: str
+    work: str
+    out: str
+
+
+@dataclass(frozen=True)
+class ProofRequest:
+    """What the worker reads: prove each variant on these images, write `out`/<variant>.json."""
+
+    schema_version: int
+    pipelines: Mapping[str, PipelineSpec]
+    batch_size: int
+    image_size: int
+    seed: int
+    files: str
+    work: str
+    out: str
+
+
 def encode(record: object) -> bytes:
     """The record as indented JSON, ending in a newline."""
     return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
