@@ -1,0 +1,163 @@
+"""Clocks: what a training step and an epoch take, and how much of a step is waiting for its batch.
+
+Two meters, so that neither is trusted alone. A callback reads the host's monotonic clock at the
+begin of every step and around every epoch. The training step itself takes two stamps: when its
+batch is there, and when the weights are updated. On the TensorFlow backend Keras fetches a batch
+inside the compiled step, so only a stamp inside it can tell waiting from computing; a stamp that
+depends on the step's logs alone would be taken before backpropagation ends.
+
+The wait of a step runs from its begin on the host to its first stamp. Both are readings of the
+real-time clock, because TensorFlow has no other inside a graph.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bench.schema import EpochRecord
+
+NS_PER_S = 1_000_000_000
+Evaluate = Callable[[], tuple[float, float]]
+
+
+class StepStamps:
+    """A buffer in the graph with two real-time stamps a step, emptied after every epoch."""
+
+    def __init__(self, steps: int) -> None:
+        with tf.device("CPU:0"):
+            self._stamps = tf.Variable(tf.zeros((steps, 2), tf.float64), trainable=False)
+            self._next = tf.Variable(0, dtype=tf.int32, trainable=False)
+        self.traces = 0
+
+    def record(self, batch_ready: Any, updated: Any) -> None:
+        """Within the graph: append the stamps of one step."""
+        position = tf.reshape(self._next, (1, 1))
+        self._stamps.scatter_nd_update(position, [tf.stack([batch_ready, updated])])
+        self._next.assign_add(1)
+
+    def take(self) -> list[tuple[int, int]]:
+        """The stamps since the last call, in nanoseconds of the real-time clock."""
+        stamps = self._stamps.numpy()[: int(self._next.numpy())]
+        self._next.assign(0)
+        return [(round(ready * NS_PER_S), round(done * NS_PER_S)) for ready, done in stamps]
+
+
+def metered(stamps: StepStamps) -> type[Any]:
+    """A `keras.Model` whose training step stamps itself, and counts how often it is traced."""
+
+    class MeteredModel(keras.Model):
+        """Trains as its base class does."""
+
+        def train_step(self, data: Any) -> Any:
+            """One step between two stamps."""
+            stamps.traces += 1  # Python runs once a trace
+            with tf.control_dependencies(tf.nest.flatten(data)):
+                batch_ready = tf.timestamp()
+            with tf.control_dependencies([batch_ready]):
+                data = tf.nest.map_structure(tf.identity, data)
+            logs = super().train_step(data)
+            weights = [variable.value.read_value() for variable in self.trainable_variables]
+            with tf.control_dependencies([*weights, *tf.nest.flatten(logs)]):
+                stamps.record(batch_ready, tf.timestamp())
+            return logs
+
+    return MeteredModel
+
+
+@dataclass
+class _Epoch:
+    """The readings of an epoch under way."""
+
+    begin_ns: int
+    step_begin_ns: list[int] = field(default_factory=list)
+    step_begin_real_ns: list[int] = field(default_factory=list)
+    last_end_ns: int = 0
+
+
+class EpochMeter(keras.callbacks.Callback):
+    """Turns Keras' callbacks into `EpochRecord`s.
+
+    Args:
+        images: images an epoch trains on.
+        evaluate: gives (loss, accuracy) on the validation images; called after each epoch, its
+            time kept apart. None evaluates nothing.
+        stamps: of the metered model; None where the step does not stamp itself.
+        on_epoch: told the number of epochs done.
+    """
+
+    def __init__(
+        self,
+        images: int,
+        evaluate: Evaluate | None = None,
+        stamps: StepStamps | None = None,
+        on_epoch: Callable[[int], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._images = images
+        self._evaluate = evaluate
+        self._stamps = stamps
+        self._on_epoch = on_epoch
+        self._fit_begin_real_ns = 0
+        self._epoch = _Epoch(0)
+        self.first_batch_ns = 0
+        self.epochs: list[EpochRecord] = []
+
+    def fit_begins(self) -> None:
+        """Call just before `fit`: the first batch is timed from here."""
+        self._fit_begin_real_ns = time.time_ns()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """An epoch's time starts here."""
+        self._epoch = _Epoch(time.perf_counter_ns())
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """A step starts here; its batch has not been fetched."""
+        self._epoch.step_begin_ns.append(time.perf_counter_ns())
+        self._epoch.step_begin_real_ns.append(time.time_ns())
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Only the last one of an epoch counts."""
+        self._epoch.last_end_ns = time.perf_counter_ns()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """An epoch's time ends here, before validation."""
+        end_ns = time.perf_counter_ns()
+        loss, accuracy = self._evaluate() if self._evaluate else (None, None)
+        validated_ns = time.perf_counter_ns()
+        stamps = self._stamps.take() if self._stamps else None
+        if stamps and not self.epochs:
+            self.first_batch_ns = stamps[0][0] - self._fit_begin_real_ns
+        waits = zip(stamps, self._epoch.step_begin_real_ns, strict=True) if stamps else None
+        steps = _steps(self._epoch)
+        self.epochs.append(
+            EpochRecord(
+                epoch=epoch,
+                epoch_ns=end_ns - self._epoch.begin_ns,
+                head_ns=self._epoch.step_begin_ns[0] - self._epoch.begin_ns,
+                tail_ns=end_ns - self._epoch.last_end_ns,
+                step_ns=steps,
+                wait_ns=tuple(ready - begin for (ready, _), begin in waits) if waits else None,
+                compute_ns=tuple(done - ready for ready, done in stamps) if stamps else None,
+                images=self._images,
+                loss=float(logs["loss"]),
+                accuracy=float(logs["accuracy"]),
+                val_loss=loss,
+                val_accuracy=accuracy,
+                validation_ns=validated_ns - end_ns if self._evaluate else 0,
+            )
+        )
+        if self._on_epoch:
+            self._on_epoch(len(self.epochs))
+
+
+def _steps(epoch: _Epoch) -> tuple[int, ...]:
+    """Begin to begin; the last step from its begin to its end."""
+    marks: Sequence[int] = [*epoch.step_begin_ns, epoch.last_end_ns]
+    return tuple(later - earlier for earlier, later in pairwise(marks))

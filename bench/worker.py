@@ -1,0 +1,229 @@
+"""One request in, one record out, in a process of its own: `python -m bench.worker REQUEST.json`.
+
+Standard output carries progress lines (`@epoch 2 3`, `@proof 4 10`) among whatever else is printed.
+Exit status 0: the record is written. 2: a mistake that the user can mend, one sentence on standard
+error. Anything else is a crash, and the executor makes a failed record of it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+from bench.schema import (
+    SCHEMA_VERSION,
+    ProofCheck,
+    ProofRequest,
+    TrialKind,
+    TrialRecord,
+    TrialRequest,
+    TrialSpec,
+    TrialStatus,
+    VariantProof,
+    WorkerFiles,
+    decode,
+    encode,
+)
+from leafmodel.errors import LeafmodelError
+
+SPAWNED_VARIABLE = "LEAFBENCH_SPAWNED_NS"
+VERSIONED_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow")
+LOADER_EPOCHS = 2
+NS_PER_S = 1_000_000_000
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out the request in the file named first; returns the exit status."""
+    path = Path(arguments[0])
+    try:
+        if path.name.endswith(".proof.json"):
+            _prove(decode(path.read_bytes(), ProofRequest, str(path)))
+        else:
+            _run(decode(path.read_bytes(), TrialRequest, str(path)))
+    except (BenchError, LeafmodelError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    return EXIT_OK
+
+
+def _announce(what: str, done: int, total: int) -> None:
+    print(f"@{what} {done} {total}", flush=True)
+
+
+def _write(out: Path, record: object) -> None:
+    """Whole or not at all: a temporary name, then a rename."""
+    temporary = out.with_name(out.name + ".tmp")
+    temporary.write_bytes(encode(record))
+    temporary.replace(out)
+
+
+# --- proofs ----------------------------------------------------------------------------------
+
+
+def _prove(request: ProofRequest) -> None:
+    from leafmodel.pipelines.pipeline import PipelineInput
+    from leafmodel.pipelines.proof import prove
+
+    files = _files(request.files)
+    for number, (name, pipeline) in enumerate(request.pipelines.items(), 1):
+        given = PipelineInput(
+            files=_image_files(files.train),
+            class_names=files.class_names,
+            batch_size=request.batch_size,
+            image_size=request.image_size,
+            seed=request.seed,
+            work=Path(request.work),
+        )
+        proof = prove(pipeline, given)
+        record = VariantProof(
+            schema_version=SCHEMA_VERSION,
+            variant=name,
+            pipeline=pipeline,
+            stages=proof.stages,
+            checks=tuple(ProofCheck(**asdict(check)) for check in proof.checks),
+            images_checked=proof.images_checked,
+        )
+        _write(Path(request.out) / f"{name}.json", record)
+        _announce("proof", number, len(request.pipelines))
+
+
+def _files(path: str) -> WorkerFiles:
+    return decode(Path(path).read_bytes(), WorkerFiles, path)
+
+
+def _image_files(pairs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
+    from leafmodel.data.folder import ImageFile
+
+    return tuple(ImageFile(Path(path), label) for path, label in pairs)
+
+
+# --- trials ----------------------------------------------------------------------------------
+
+
+def _run(request: TrialRequest) -> None:
+    import keras
+    import tensorflow as tf  # noqa: F401  (its import is what start_ns measures)
+
+    started_ns = int(os.environ.get(SPAWNED_VARIABLE, time.perf_counter_ns()))
+    start_ns = time.perf_counter_ns() - started_ns
+    keras.utils.set_random_seed(request.spec.seed)
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    busy_ns, own_ns = _busy_ns(), time.process_time_ns()
+    record = _train(request.spec, _files(request.files), Path(request.work))
+    cpu_ns = time.process_time_ns() - own_ns
+    record = replace(
+        record,
+        started_at=started_at,
+        start_ns=start_ns,
+        wall_ns=time.perf_counter_ns() - started_ns,
+        cpu_ns=cpu_ns,
+        other_cpu_ns=max(0, _busy_ns() - busy_ns - cpu_ns),
+    )
+    _write(Path(request.out), record)
+
+
+def _busy_ns() -> int:
+    """CPU time that all processes of the machine have used since it started."""
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # counted in user
+    return int((sum(times) - idle - guest) * NS_PER_S)
+
+
+def _train(spec: TrialSpec, files: WorkerFiles, work: Path) -> TrialRecord:
+    from bench.timing import EpochMeter, StepStamps, metered
+    from leafmodel.pipelines.build import build
+    from leafmodel.pipelines.pipeline import PipelineInput
+    from leafmodel.pipelines.resident import build_ceiling
+    from leafmodel.training.phases import PHASES
+    from leafmodel.training.train import assemble, fit
+
+    begin_ns = time.perf_counter_ns()
+    given = PipelineInput(
+        files=_image_files(files.train),
+        class_names=files.class_names,
+        batch_size=spec.batch_size,
+        image_size=spec.image_size,
+        seed=spec.seed,
+        work=work,
+    )
+    builder = build_ceiling if spec.kind is TrialKind.CEILING else build
+    pipeline = builder(spec.pipeline, given)
+    stamps = StepStamps(given.steps)
+    trainee = assemble(
+        PHASES[spec.phase],
+        pipeline,
+        image_size=spec.image_size,
+        classes=len(files.class_names),
+        model_class=metered(stamps),
+    )
+    is_training = spec.kind is TrialKind.TRAIN
+    meter = EpochMeter(
+        images=len(given.files),
+        evaluate=_evaluator(trainee.network, given, files.validation) if is_training else None,
+        stamps=stamps,
+        on_epoch=lambda done: _announce("epoch", done, spec.epochs),
+    )
+    build_ns = time.perf_counter_ns() - begin_ns
+    meter.fit_begins()
+    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[meter])
+    peak_rss_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    test = _evaluator(trainee.network, given, files.test) if is_training and files.test else None
+    return TrialRecord(
+        schema_version=SCHEMA_VERSION,
+        spec=spec,
+        status=TrialStatus.OK,
+        failure=None,
+        started_at="",
+        wall_ns=1,
+        build_ns=build_ns,
+        first_batch_ns=meter.first_batch_ns,
+        epochs=tuple(meter.epochs),
+        loader_epoch_ns=_drain(pipeline, spec) if is_training else (),
+        test_accuracy=test()[1] if test else None,
+        peak_rss_bytes=peak_rss_bytes,
+        traces=stamps.traces,
+        versions={package: version(package) for package in VERSIONED_PACKAGES},
+    )
+
+
+def _evaluator(network: Any, given: Any, pairs: tuple[tuple[str, int], ...]) -> Any:
+    """A function that gives (loss, accuracy) on these images; every variant uses the same one."""
+    from leafmodel.pipelines.tf_data import evaluation_dataset
+
+    dataset = evaluation_dataset(replace(given, files=_image_files(pairs)))
+
+    def evaluate() -> tuple[float, float]:
+        logs = network.evaluate(dataset, verbose=0, return_dict=True)
+        return float(logs["loss"]), float(logs["accuracy"])
+
+    return evaluate
+
+
+def _drain(pipeline: Any, spec: TrialSpec) -> tuple[int, ...]:
+    """Epochs of the pipeline with no model: the loader ceiling. A resident set has no loader."""
+    from leafmodel.pipelines.spec import Loader
+
+    if spec.pipeline.loader is Loader.RESIDENT:
+        return ()
+    epochs = []
+    for _ in range(LOADER_EPOCHS):
+        begin_ns = time.perf_counter_ns()
+        for _batch in pipeline.drain():
+            pass
+        epochs.append(time.perf_counter_ns() - begin_ns)
+    return tuple(epochs)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

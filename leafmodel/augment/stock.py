@@ -1,0 +1,25 @@
+"""The five layers of the claim as Keras ships them; in a model or in a tf.data `map`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from leafmodel.augment.claim import CLAIM, Augmentation
+
+
+def stock_layers(seed: int, strength: Augmentation = CLAIM) -> tuple[Any, ...]:
+    """Flip, translation, rotation, zoom, contrast: Keras layers on (..., height, width, 3), 0-255.
+
+    Each layer draws from a seed of its own, derived from `seed`.
+    """
+    layers = keras.layers
+    fill = {"fill_mode": "reflect"}
+    return (
+        layers.RandomFlip("horizontal_and_vertical", seed=seed),
+        layers.RandomTranslation(strength.translation, strength.translation, seed=seed + 1, **fill),
+        layers.RandomRotation(strength.rotation, seed=seed + 2, **fill),
+        layers.RandomZoom(strength.zoom, seed=seed + 3, **fill),
+        layers.RandomContrast(strength.contrast, seed=seed + 4),
+    )

@@ -1,0 +1,24 @@
+"""From a spec to a pipeline: one builder a loader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from leafmodel.pipelines import image_data_generator, keras_directory, resident, tf_data
+from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
+from leafmodel.pipelines.spec import Loader, PipelineSpec
+
+BUILDERS: Mapping[Loader, Callable[[PipelineSpec, PipelineInput], Pipeline]] = MappingProxyType(
+    {
+        Loader.IMAGE_DATA_GENERATOR: image_data_generator.build,
+        Loader.TF_DATA: tf_data.build,
+        Loader.KERAS_DIRECTORY: keras_directory.build,
+        Loader.RESIDENT: resident.build,
+    }
+)
+
+
+def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
+    """The pipeline that `spec` describes, over the given images."""
+    return BUILDERS[spec.loader](spec, given)

@@ -1,0 +1,152 @@
+"""Facts about a built pipeline, as values, and those that its tf.data graph alone can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from leafmodel.pipelines.graph import Stage
+from leafmodel.pipelines.pipeline import Pipeline
+from leafmodel.pipelines.spec import Augment, Cache, Loader, PipelineSpec
+from leafmodel.pipelines.tf_data import parallel_calls
+
+
+class Status(StrEnum):
+    """How a check ended; `differs` is a difference that exists on purpose."""
+
+    OK = "ok"
+    DIFFERS = "differs"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One fact: what was expected, what was found, and what to do where they differ."""
+
+    check: str
+    status: Status
+    expected: str
+    found: str
+    remedy: str = ""
+
+
+def verdict(
+    name: str,
+    expected: object,
+    found: object,
+    remedy: str,
+    otherwise: Status = Status.FAILED,
+) -> Check:
+    """A check that is `ok` when found equals expected, else `otherwise` with the remedy."""
+    same = expected == found
+    return Check(
+        name, Status.OK if same else otherwise, str(expected), str(found), "" if same else remedy
+    )
+
+
+def graph_checks(spec: PipelineSpec, found: Sequence[Stage], files: int) -> tuple[Check, ...]:
+    """Parallelism, cache, prefetch and their order, against the spec."""
+    if spec.loader in (Loader.IMAGE_DATA_GENERATOR, Loader.RESIDENT):
+        return ()
+    maps = sorted({stage.calls for stage in found if stage.kind == "map" and stage.calls})
+    prefetch = [stage.buffer for stage in found if stage.kind == "prefetch"]
+    checks = [
+        verdict(
+            "map parallelism",
+            [parallel_calls(spec.map_parallelism) or 1],
+            maps,
+            "give every map the same num_parallel_calls",
+        ),
+        verdict(
+            "prefetch",
+            [spec.prefetch] if spec.prefetch else [],
+            prefetch,
+            "end the pipeline in exactly the prefetch that the spec names",
+        ),
+        verdict(
+            "cache",
+            int(spec.cache is not Cache.NONE),
+            sum(stage.kind == "cache" for stage in found),
+            "add or remove .cache() so that it is what the spec names",
+        ),
+        _augment_place_check(spec, found),
+        *_cache_order_checks(found),
+        _shuffle_check(found, files),
+    ]
+    return tuple(checks)
+
+
+def _augment_place_check(spec: PipelineSpec, found: Sequence[Stage]) -> Check:
+    augments = [index for index, stage in enumerate(found) if "augment" in stage.work]
+    batch = [index for index, stage in enumerate(found) if stage.kind == "batch"]
+    where = "none in the graph"
+    if augments:
+        where = "before batch" if batch and augments[0] < batch[0] else "after batch"
+    expected = "before batch" if spec.augment is Augment.PIPELINE else "none in the graph"
+    return verdict("augmentation stage", expected, where, "augment per image, before batch")
+
+
+def _cache_order_checks(found: Sequence[Stage]) -> tuple[Check, ...]:
+    caches = [index for index, stage in enumerate(found) if stage.kind == "cache"]
+    if not caches:
+        return ()
+    before = found[: caches[0]]
+    random = any("augment" in stage.work for stage in before)
+    shuffled = any(stage.kind == "shuffle" for stage in before)
+    return (
+        verdict(
+            "nothing random before the cache",
+            "deterministic",
+            "a random augmentation" if random else "deterministic",
+            "move .cache() before the augmentation: behind it, every epoch repeats the first "
+            "epoch's random images",
+        ),
+        verdict(
+            "no shuffle before the cache",
+            "no shuffle",
+            "a shuffle" if shuffled else "no shuffle",
+            "move .shuffle() behind .cache(): before it, every epoch repeats the first one's order",
+        ),
+    )
+
+
+def _shuffle_check(found: Sequence[Stage], files: int) -> Check:
+    buffers = [stage.buffer or 0 for stage in found if stage.kind == "shuffle"]
+    whole = bool(buffers) and max(buffers) >= files
+    text = f"buffer {max(buffers)}" if buffers else "no shuffle"
+    return Check(
+        "shuffle",
+        Status.OK if whole else Status.DIFFERS,
+        f"buffer of at least {files} (the images checked)",
+        text,
+        "" if whole else "a smaller buffer mixes only neighbours",
+    )
+
+
+def hidden_checks(spec: PipelineSpec, pipeline: Pipeline) -> tuple[Check, ...]:
+    """What is added without being asked for: autotuning, a prefetch."""
+    if spec.loader is Loader.IMAGE_DATA_GENERATOR:
+        return (
+            Check(
+                "hidden prefetch",
+                Status.DIFFERS,
+                "none",
+                "Keras wraps the generator in prefetch(autotuned): one Python thread works ahead",
+                "none: fit() does so for every PyDataset with one worker",
+            ),
+        )
+    options = pipeline.dataset.options()
+    autotune = options.autotune.enabled is not False
+    injected = autotune and options.experimental_optimization.inject_prefetch is not False
+    remedy = "set Options.autotune.enabled and experimental_optimization.inject_prefetch"
+    return (
+        verdict("autotuner", spec.autotune, autotune, remedy),
+        Check(
+            "hidden prefetch",
+            Status.DIFFERS if injected else Status.OK,
+            "none",
+            "tf.data may insert a prefetch and retune it" if injected else "none",
+            "options.experimental_optimization.inject_prefetch = False" if injected else "",
+        ),
+    )

@@ -1,0 +1,95 @@
+"""What a tf.data pipeline consists of, read from the data set's own serialised graph.
+
+A name ("prefetch") and a builder can lie; the graph is what tf.data runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+
+_DATASET = "Dataset"
+_CALLS_INPUT_FROM_END = 1
+_RANDOM_OPS = ("Random", "Multinomial", "ImageProjectiveTransform")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a pipeline.
+
+    Attributes:
+        kind: `map`, `cache`, `shuffle`, `batch`, `prefetch`, `slices`, ... in lower case.
+        work: what a map does: `decode`, `augment`, `cast`; empty for other stages.
+        calls: calls in flight of a map: 1 sequential, -1 autotuned; None for other stages.
+        buffer: elements that a shuffle or prefetch holds, -1 autotuned; None for other stages.
+    """
+
+    kind: str
+    work: str = ""
+    calls: int | None = None
+    buffer: int | None = None
+
+    def __str__(self) -> str:
+        details = [self.work] if self.work else []
+        if self.calls is not None:
+            details.append(f"{_count(self.calls)} calls" if self.calls != 1 else "sequential")
+        if self.buffer is not None:
+            details.append(f"buffer {_count(self.buffer)}")
+        return f"{self.kind}({', '.join(details)})" if details else self.kind
+
+
+def _count(value: int) -> str:
+    return "autotuned" if value == -1 else str(value)
+
+
+def stages(dataset: Any) -> tuple[Stage, ...]:
+    """The stages of a `tf.data.Dataset`, in the order that data takes."""
+    serialised = dataset._as_serialized_graph().numpy()  # the only way tf.data offers to see it
+    graph = graph_pb2.GraphDef.FromString(serialised)
+    nodes = {node.name: node for node in graph.node}
+    functions = {function.signature.name: function for function in graph.library.function}
+    found = [_stage(node, nodes, functions) for node in graph.node if _DATASET in node.op]
+    return tuple(stage for stage in found if stage.kind != "options")
+
+
+def _stage(node: Any, nodes: Any, functions: Any) -> Stage:
+    kind = node.op.partition(_DATASET)[0]
+    if kind in ("Map", "ParallelMap"):
+        ops = _ops(node.attr["f"].func.name, functions)
+        calls = 1
+        if kind == "ParallelMap":
+            calls = _constant(nodes[node.input[len(node.input) - _CALLS_INPUT_FROM_END]])
+        return Stage("map", work=_work(ops), calls=calls)
+    if kind in ("Shuffle", "Prefetch"):
+        return Stage(kind.lower(), buffer=_constant(nodes[node.input[1]]))
+    return Stage("slices" if kind == "TensorSlice" else kind.lower())
+
+
+def _constant(node: Any) -> int:
+    return int(tf.make_ndarray(node.attr["value"].tensor))
+
+
+def _ops(function_name: str, functions: Any) -> frozenset[str]:
+    """The operations in a function and in the functions that it calls."""
+    seen: set[str] = set()
+    names: set[str] = set()
+    todo = [function_name]
+    while todo:
+        name = todo.pop()
+        if name in seen or name not in functions:
+            continue
+        seen.add(name)
+        for op in functions[name].node_def:
+            names.add(op.op)
+            todo += [value.func.name for value in op.attr.values() if value.HasField("func")]
+    return frozenset(names)
+
+
+def _work(ops: frozenset[str]) -> str:
+    decodes = any(op.startswith("Decode") for op in ops)
+    augments = any(mark in op for op in ops for mark in _RANDOM_OPS)
+    named = [name for name, holds in (("decode", decodes), ("augment", augments)) if holds]
+    return "+".join(named) or "cast"

@@ -1,0 +1,69 @@
+"""What every loader's builder takes and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from leafmodel.data.folder import ImageFile
+
+Batch = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class PipelineInput:
+    """What goes into a pipeline, whatever its spec.
+
+    Attributes:
+        files: images and labels, in the order of the split.
+        class_names: label -> name; needed by loaders that infer labels from folders.
+        batch_size: images a batch; the last batch of an epoch may be smaller.
+        image_size: side of the square that comes out, in pixels.
+        seed: of order and augmentation.
+        work: a folder for files that a loader needs beside the images (links, for example).
+    """
+
+    files: Sequence[ImageFile]
+    class_names: Sequence[str]
+    batch_size: int
+    image_size: int
+    seed: int
+    work: Path
+
+    @property
+    def paths(self) -> list[str]:
+        """The files' paths as text."""
+        return [str(file.path) for file in self.files]
+
+    @property
+    def labels(self) -> list[int]:
+        """The files' labels."""
+        return [file.label for file in self.files]
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return ceil(len(self.files) / self.batch_size)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A built input pipeline.
+
+    Attributes:
+        source: what `fit` takes: a `tf.data.Dataset` or a Keras `PyDataset`.
+        front: Keras layers that the training model has before the network: augmentation, resident
+            images.
+        drain: one epoch of batches, without a model.
+        callbacks: what the pipeline must do while it trains, as Keras callbacks.
+        dataset: the tf.data graph to inspect; None where the loader has none.
+    """
+
+    source: Any
+    front: Sequence[Any]
+    drain: Callable[[], Iterator[Batch]]
+    callbacks: Sequence[Any] = field(default=())
+    dataset: Any = None

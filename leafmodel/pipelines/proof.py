@@ -1,0 +1,183 @@
+"""Proof, before it is timed, that a pipeline is what its spec says: from its graph and its output.
+
+The output is followed file by file: the pipeline is built once more with every label replaced by
+the file's number, so that what arrives tells which file it was, whichever loader read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from leafmodel.data.folder import ImageFile
+from leafmodel.pipelines.build import build
+from leafmodel.pipelines.checks import Check, Status, graph_checks, hidden_checks, verdict
+from leafmodel.pipelines.graph import stages
+from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
+from leafmodel.pipelines.resident import ResidentImages, decode_all
+from leafmodel.pipelines.spec import Augment, PipelineSpec, Resize
+
+MOST_FILES = 256  # enough to see an order and a missing file; keeps a proof to seconds
+MOST_AUGMENTED = 48
+PIXEL_TOLERANCE = 1.0  # grey levels of 255; JPEG decoders differ by fractions of one
+AUGMENTED_CHANGE = 2.0  # grey levels; a claim-strength augmentation moves an image by tens
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Everything found about one pipeline."""
+
+    stages: tuple[str, ...]
+    checks: tuple[Check, ...]
+    images_checked: int
+
+
+def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
+    """Build the pipeline over a sample of the files; check graph, files, pixels, augmentation."""
+    sample = replace(given, files=tuple(given.files)[:MOST_FILES])
+    pipeline = build(spec, replace(sample, work=given.work / "proof"))
+    found = stages(pipeline.dataset) if pipeline.dataset is not None else ()
+    checks = (
+        *graph_checks(spec, found, len(sample.files)),
+        *hidden_checks(spec, pipeline),
+        _label_check(pipeline, sample),
+        *_file_checks(spec, sample),
+        _augmentation_check(spec, pipeline, sample),
+    )
+    return Proof(tuple(map(str, found)), checks, len(sample.files))
+
+
+def _numbered(sample: PipelineInput, folder: str) -> PipelineInput:
+    """The same files, each with its own number as label."""
+    files = tuple(ImageFile(file.path, number) for number, file in enumerate(sample.files))
+    names = tuple(f"{number:06d}" for number in range(len(files)))
+    return replace(sample, files=files, class_names=names, work=sample.work / folder)
+
+
+def _epoch(pipeline: Pipeline) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """One epoch as arrays: images (resident ones looked up) and labels."""
+    resident = next((item for item in pipeline.front if isinstance(item, ResidentImages)), None)
+    for batch, labels in pipeline.drain():
+        images = batch if resident is None else resident(batch)
+        yield np.asarray(images, np.float32), np.asarray(labels, np.int64)
+
+
+def _start(pipeline: Pipeline) -> Pipeline:
+    for callback in pipeline.callbacks:
+        callback.on_epoch_begin(0)
+    return pipeline
+
+
+def _label_check(pipeline: Pipeline, sample: PipelineInput) -> Check:
+    delivered = np.concatenate([np.asarray(labels) for _, labels in pipeline.drain()])
+    classes = len(sample.class_names)
+    expected = np.bincount(sample.labels, minlength=classes)
+    found = np.bincount(delivered.astype(int), minlength=classes)
+    return verdict(
+        "labels per epoch",
+        expected.tolist(),
+        found.tolist(),
+        "the loader must give each file the label of the split",
+    )
+
+
+def _file_checks(spec: PipelineSpec, sample: PipelineInput) -> tuple[Check, ...]:
+    numbered = _numbered(sample, "numbered")
+    pipeline = _start(build(spec.evolve(augment=Augment.NONE), numbered))
+    means = np.full(len(numbered.files), np.nan)
+    orders = []
+    for _ in range(2):
+        order = []
+        for images, numbers in _epoch(pipeline):
+            means[numbers] = images.mean(axis=(1, 2, 3))
+            order += numbers.tolist()
+        orders.append(order)
+    return (*_order_checks(orders, len(numbered.files)), _pixel_check(spec, means, numbered))
+
+
+def _order_checks(orders: Sequence[list[int]], files: int) -> tuple[Check, ...]:
+    whole = [sorted(order) == list(range(files)) for order in orders]
+    same = orders[0] == orders[1]
+    return (
+        Check(
+            "every file once an epoch",
+            Status.OK if all(whole) else Status.FAILED,
+            f"{files} files, each once, in two epochs",
+            ", ".join(f"{len(order)} delivered, {len(set(order))} distinct" for order in orders),
+            "" if all(whole) else "deliver each file of the split exactly once an epoch",
+        ),
+        Check(
+            "another order in the next epoch",
+            Status.FAILED if same and files > 1 else Status.OK,
+            "two orders",
+            "the same order twice" if same else "two orders",
+            "shuffle anew each epoch (reshuffle_each_iteration, and behind any cache)"
+            if same
+            else "",
+        ),
+    )
+
+
+def _pixel_check(spec: PipelineSpec, means: NDArray[np.float64], numbered: PipelineInput) -> Check:
+    reference = decode_all(numbered).astype(np.float32).mean(axis=(1, 2, 3))
+    worst = float(np.abs(means - reference).max())
+    close = worst <= PIXEL_TOLERANCE  # False for NaN, an image that never came
+    on_purpose = spec.resize is not Resize.BILINEAR and np.isfinite(worst)
+    status = Status.OK if close else Status.DIFFERS if on_purpose else Status.FAILED
+    return Check(
+        "pixels before augmentation",
+        status,
+        f"each image's mean within {PIXEL_TOLERANCE:g} grey level of a {Resize.BILINEAR} reference",
+        f"at most {worst:.3f} grey levels away ({spec.resize} resize)",
+        "" if close else "resize images beforehand, or choose the same resize for all variants",
+    )
+
+
+def _augmentation_check(spec: PipelineSpec, pipeline: Pipeline, sample: PipelineInput) -> Check:
+    small = replace(sample, files=tuple(sample.files)[:MOST_AUGMENTED])
+    measure: dict[Augment, Callable[[], float]] = {
+        Augment.NONE: lambda: _change_in_pipeline(spec, small),
+        Augment.PIPELINE: lambda: _change_in_pipeline(spec, small),
+        Augment.MODEL: lambda: _change_in_model(pipeline, small),
+    }
+    change = measure[spec.augment]()
+    expected = spec.augment is not Augment.NONE
+    varies = change >= AUGMENTED_CHANGE
+    return Check(
+        "augmentation differs between epochs",
+        Status.OK if varies == expected else Status.FAILED,
+        f"{'differs' if expected else 'does not differ'} (augment={spec.augment})",
+        f"the same file differs by {change:.1f} grey levels between two epochs",
+        "" if varies == expected else "draw new random numbers for each image in each epoch",
+    )
+
+
+def _change_in_pipeline(spec: PipelineSpec, small: PipelineInput) -> float:
+    """Median over files of the mean absolute difference between two epochs' images."""
+    pipeline = _start(build(spec, _numbered(small, "augmented")))
+    epochs = []
+    for _ in range(2):
+        images: dict[int, NDArray[np.float32]] = {}
+        for batch, numbers in _epoch(pipeline):
+            images |= dict(zip(numbers.tolist(), batch, strict=True))
+        epochs.append(images)
+    first, second = epochs
+    return float(np.median([np.abs(first[n] - second[n]).mean() for n in first]))
+
+
+def _change_in_model(pipeline: Pipeline, small: PipelineInput) -> float:
+    """The same for the front layers that augment in the model."""
+    images = tf.constant(decode_all(small), tf.float32)
+    layers = [layer for layer in pipeline.front if not isinstance(layer, ResidentImages)]
+    passes = []
+    for _ in range(2):
+        x = images
+        for layer in layers:
+            x = layer(x, training=True)
+        passes.append(np.asarray(x))
+    change = np.abs(passes[0] - passes[1]).mean(axis=(1, 2, 3))
+    return float(np.median(change))

@@ -1,0 +1,1 @@
+"""Phases (what is trained) and the one function that trains."""
