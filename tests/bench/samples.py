@@ -72,7 +72,6 @@ def epoch_record(
     epoch: int = 1,
     seconds: float = 10.0,
     *,
-    steps: int = 10,
     images: int = 640,
     wait_share: float | None = 0.25,
     compute_share: float = 0.70,
@@ -81,6 +80,7 @@ def epoch_record(
     val_accuracy: float | None = 0.5,
 ) -> schema.EpochRecord:
     """One epoch whose parts add up; `wait_share` None is an epoch whose wait was not metered."""
+    steps = 10
     epoch_ns, head, tail = (round(value * SECOND) for value in (seconds, head_s, tail_s))
     step = np.full(steps, (epoch_ns - head - tail) // steps)
     step[-1] += epoch_ns - head - tail - int(step.sum())
@@ -213,7 +213,8 @@ def run_config(**changes: Any) -> schema.RunConfig:
 
 
 def run_plan(config: schema.RunConfig, ceilings: bool = True) -> tuple[schema.TrialSpec, ...]:
-    """Every variant once a block, the baseline twice, both ceilings; every second block reversed."""
+    """Every variant once a block, the baseline twice, both ceilings;
+    reversed in every second block."""
     names = [(variant, 0) for variant in config.variants]
     if config.claim.baseline in config.variants:
         names.append((config.claim.baseline, 1))
