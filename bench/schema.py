@@ -154,7 +154,7 @@ class TrialRecord:
         peak_rss_bytes: of the trial's process.
         cpu_ns: CPU time that the trial's process used, all threads.
         other_cpu_ns: CPU time that everything else on the machine used meanwhile.
-        traces: times the training step was traced; more than 1 is a retrace.
+        traces: 1, and one more for every time the training step was traced after the first epoch.
         step_clock: `begin_to_begin` (host) or how else steps were timed.
         versions: package -> version, as imported in the trial.
     """

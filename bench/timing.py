@@ -27,6 +27,14 @@ NS_PER_S = 1_000_000_000
 Evaluate = Callable[[], tuple[float, float]]
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """The host's clocks, in nanoseconds; tests give their own."""
+
+    monotonic_ns: Callable[[], int] = time.perf_counter_ns
+    real_ns: Callable[[], int] = time.time_ns
+
+
 class StepStamps:
     """A buffer in the graph with two real-time stamps a step, emptied after every epoch."""
 
@@ -34,7 +42,20 @@ class StepStamps:
         with tf.device("CPU:0"):
             self._stamps = tf.Variable(tf.zeros((steps, 2), tf.float64), trainable=False)
             self._next = tf.Variable(0, dtype=tf.int32, trainable=False)
-        self.traces = 0
+        self._traced = 0
+        self._expected_traces: int | None = None
+
+    @property
+    def traces(self) -> int:
+        """1, and one more for every trace after the first epoch.
+
+        Keras traces its step twice before the first batch (3.15); that is not a retrace.
+        """
+        return 1 + self._traced - (self._expected_traces or self._traced)
+
+    def traced(self) -> None:
+        """Called by the step's Python, which runs once a trace."""
+        self._traced += 1
 
     def record(self, batch_ready: Any, updated: Any) -> None:
         """Within the graph: append the stamps of one step."""
@@ -46,6 +67,8 @@ class StepStamps:
         """The stamps since the last call, in nanoseconds of the real-time clock."""
         stamps = self._stamps.numpy()[: int(self._next.numpy())]
         self._next.assign(0)
+        if self._expected_traces is None:
+            self._expected_traces = self._traced
         return [(round(ready * NS_PER_S), round(done * NS_PER_S)) for ready, done in stamps]
 
 
@@ -57,7 +80,7 @@ def metered(stamps: StepStamps) -> type[Any]:
 
         def train_step(self, data: Any) -> Any:
             """One step between two stamps."""
-            stamps.traces += 1  # Python runs once a trace
+            stamps.traced()
             with tf.control_dependencies(tf.nest.flatten(data)):
                 batch_ready = tf.timestamp()
             with tf.control_dependencies([batch_ready]):
@@ -90,6 +113,7 @@ class EpochMeter(keras.callbacks.Callback):
             time kept apart. None evaluates nothing.
         stamps: of the metered model; None where the step does not stamp itself.
         on_epoch: told the number of epochs done.
+        clocks: of the host.
     """
 
     def __init__(
@@ -98,12 +122,14 @@ class EpochMeter(keras.callbacks.Callback):
         evaluate: Evaluate | None = None,
         stamps: StepStamps | None = None,
         on_epoch: Callable[[int], None] | None = None,
+        clocks: Clocks = Clocks(),
     ) -> None:
         super().__init__()
         self._images = images
         self._evaluate = evaluate
         self._stamps = stamps
         self._on_epoch = on_epoch
+        self._clocks = clocks
         self._fit_begin_real_ns = 0
         self._epoch = _Epoch(0)
         self.first_batch_ns = 0
@@ -111,26 +137,26 @@ class EpochMeter(keras.callbacks.Callback):
 
     def fit_begins(self) -> None:
         """Call just before `fit`: the first batch is timed from here."""
-        self._fit_begin_real_ns = time.time_ns()
+        self._fit_begin_real_ns = self._clocks.real_ns()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         """An epoch's time starts here."""
-        self._epoch = _Epoch(time.perf_counter_ns())
+        self._epoch = _Epoch(self._clocks.monotonic_ns())
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """A step starts here; its batch has not been fetched."""
-        self._epoch.step_begin_ns.append(time.perf_counter_ns())
-        self._epoch.step_begin_real_ns.append(time.time_ns())
+        self._epoch.step_begin_ns.append(self._clocks.monotonic_ns())
+        self._epoch.step_begin_real_ns.append(self._clocks.real_ns())
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Only the last one of an epoch counts."""
-        self._epoch.last_end_ns = time.perf_counter_ns()
+        self._epoch.last_end_ns = self._clocks.monotonic_ns()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """An epoch's time ends here, before validation."""
-        end_ns = time.perf_counter_ns()
+        end_ns = self._clocks.monotonic_ns()
         loss, accuracy = self._evaluate() if self._evaluate else (None, None)
-        validated_ns = time.perf_counter_ns()
+        validated_ns = self._clocks.monotonic_ns()
         stamps = self._stamps.take() if self._stamps else None
         if stamps and not self.epochs:
             self.first_batch_ns = stamps[0][0] - self._fit_begin_real_ns

@@ -1,0 +1,33 @@
+"""What every test may use. Tests make their own images; none needs a network or a data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+MakeFolder = Callable[..., Path]
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> MakeFolder:
+    """`make_folder({"oak": 4, "elm": 3}, size=16)`: a folder of small JPEGs, one colour a class."""
+
+    def make(counts: dict[str, int], *, size: int = 16, name: str = "images") -> Path:
+        random = np.random.default_rng(0)
+        for label, (class_name, count) in enumerate(counts.items()):
+            folder = tmp_path / name / class_name
+            folder.mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                pixels = random.integers(0, 80, (size, size, 3), dtype=np.uint8)
+                pixels[..., label % 3] += 100 + number
+                Image.fromarray(pixels).save(folder / f"{number:03d}.jpg", quality=95)
+        return tmp_path / name
+
+    return make

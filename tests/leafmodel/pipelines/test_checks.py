@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from leafmodel.pipelines.checks import Check, Status, graph_checks
+from leafmodel.pipelines.graph import Stage
+from leafmodel.pipelines.spec import Augment, Cache, PipelineSpec
+
+DECODE = Stage("map", work="decode", calls=1)
+AUGMENT = Stage("map", work="augment", calls=1)
+SHUFFLE = Stage("shuffle", buffer=10)
+BATCH = Stage("batch")
+CACHE = Stage("cache")
+PLAIN = (SHUFFLE, DECODE, AUGMENT, BATCH)
+
+
+def _failed(spec: PipelineSpec, found: Sequence[Stage]) -> list[Check]:
+    return [check for check in graph_checks(spec, found, 10) if check.status is Status.FAILED]
+
+
+def test_a_graph_that_is_what_the_spec_says_passes() -> None:
+    checks = graph_checks(PipelineSpec(), PLAIN, 10)
+    assert {check.status for check in checks} == {Status.OK}
+
+
+@pytest.mark.parametrize(
+    ("spec", "found", "check"),
+    [
+        (PipelineSpec(), (*PLAIN, Stage("prefetch", buffer=2)), "prefetch"),
+        (PipelineSpec(prefetch=2), PLAIN, "prefetch"),
+        (PipelineSpec(prefetch=2), (*PLAIN, Stage("prefetch", buffer=4)), "prefetch"),
+        (PipelineSpec(map_parallelism=4), PLAIN, "map parallelism"),
+        (PipelineSpec(cache=Cache.DECODED), PLAIN, "cache"),
+        (PipelineSpec(augment=Augment.MODEL), PLAIN, "augmentation stage"),
+        (PipelineSpec(), (SHUFFLE, DECODE, BATCH, AUGMENT), "augmentation stage"),
+    ],
+)
+def test_what_the_graph_lacks_or_hides_is_named(
+    spec: PipelineSpec, found: Sequence[Stage], check: str
+) -> None:
+    failed = _failed(spec, found)
+    assert [item.check for item in failed] == [check]
+    assert failed[0].remedy
+
+
+def test_a_cache_behind_augmentation_fails_and_names_the_remedy() -> None:
+    failed = _failed(PipelineSpec(cache=Cache.DECODED), (DECODE, AUGMENT, CACHE, SHUFFLE, BATCH))
+    assert [item.check for item in failed] == ["nothing random before the cache"]
+    assert "move .cache() before the augmentation" in failed[0].remedy
+
+
+def test_a_cache_behind_a_shuffle_fails_and_names_the_remedy() -> None:
+    failed = _failed(PipelineSpec(cache=Cache.DECODED), (SHUFFLE, DECODE, CACHE, AUGMENT, BATCH))
+    assert [item.check for item in failed] == ["no shuffle before the cache"]
+    assert "move .shuffle() behind .cache()" in failed[0].remedy
+
+
+def test_a_short_shuffle_buffer_differs_but_does_not_fail() -> None:
+    found = (Stage("shuffle", buffer=3), DECODE, AUGMENT, BATCH)
+    (check,) = [c for c in graph_checks(PipelineSpec(), found, 10) if c.check == "shuffle"]
+    assert check.status is Status.DIFFERS
+    assert check.found == "buffer 3"

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from leafmodel.augment.stock import stock_layers
+from leafmodel.pipelines.graph import Stage, stages
+
+
+def _images() -> Any:
+    return tf.data.Dataset.from_tensor_slices(tf.zeros((4, 8, 8, 3)))
+
+
+def test_stages_come_in_the_order_of_the_data() -> None:
+    dataset = _images().shuffle(4).map(tf.abs, num_parallel_calls=3).cache().batch(2).prefetch(5)
+    assert stages(dataset) == (
+        Stage("slices"),
+        Stage("shuffle", buffer=4),
+        Stage("map", work="cast", calls=3),
+        Stage("cache"),
+        Stage("batch"),
+        Stage("prefetch", buffer=5),
+    )
+
+
+def test_a_map_is_named_for_its_work() -> None:
+    layer = stock_layers(0)[2]
+    dataset = (
+        tf.data.Dataset.from_tensors("x.jpg")
+        .map(lambda path: tf.io.decode_jpeg(tf.io.read_file(path), channels=3))
+        .map(lambda image: layer(tf.ensure_shape(image, (8, 8, 3)), training=True))
+    )
+    assert [stage.work for stage in stages(dataset)] == ["", "decode", "augment"]
+
+
+def test_autotuned_values_are_shown_as_such() -> None:
+    dataset = _images().map(tf.abs, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    assert [str(stage) for stage in stages(dataset)] == [
+        "slices",
+        "map(cast, autotuned calls)",
+        "prefetch(buffer autotuned)",
+    ]
+
+
+def test_options_are_no_stage() -> None:
+    assert stages(_images().with_options(tf.data.Options())) == (Stage("slices"),)

@@ -1,0 +1,130 @@
+"""The proof on real pipelines: every variant passes, and planted lies are caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bench.variants import VARIANTS
+from leafmodel.data.folder import ImageFile
+from leafmodel.pipelines import build as builders
+from leafmodel.pipelines import proof, tf_data
+from leafmodel.pipelines.checks import Status
+from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
+from leafmodel.pipelines.proof import Proof, prove
+from leafmodel.pipelines.spec import Augment, PipelineSpec
+
+Given = Callable[..., PipelineInput]
+Plant = Callable[[PipelineSpec, PipelineInput], Pipeline]
+
+
+def _status(found: Proof, check: str) -> Status:
+    return next(item.status for item in found.checks if item.check == check)
+
+
+def _failed(found: Proof) -> set[str]:
+    return {item.check for item in found.checks if item.status is Status.FAILED}
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS))
+def test_every_listed_variant_is_what_it_says(name: str, given: Given) -> None:
+    found = prove(VARIANTS[name].pipeline, given())
+    assert _failed(found) == set()
+    assert found.images_checked == 10
+
+
+def test_the_default_has_a_prefetch_that_keras_hides(given: Given) -> None:
+    assert _status(prove(VARIANTS["default"].pipeline, given()), "hidden prefetch") is (
+        Status.DIFFERS
+    )
+
+
+def test_nearest_resampling_differs_on_purpose(given: Given) -> None:
+    found = prove(VARIANTS["default"].pipeline, given(file_size=40))
+    assert _failed(found) == set()
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[Plant], None]:
+    """Lets `prove` build a pipeline that is not what its spec says."""
+
+    def with_builder(builder: Plant) -> None:
+        monkeypatch.setattr(proof, "build", builder)
+
+    return with_builder
+
+
+def _rebuilt(dataset: Any, front: Any = ()) -> Pipeline:
+    return Pipeline(source=dataset, front=front, drain=lambda: iter(dataset), dataset=dataset)
+
+
+def test_a_frozen_order_is_caught(given: Given, plant: Callable[[Plant], None]) -> None:
+    def frozen(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        honest = builders.build(spec, inputs)
+        return _rebuilt(honest.dataset.cache().with_options(tf_data.options(spec)))
+
+    plant(frozen)
+    failed = _failed(prove(PipelineSpec(), given()))
+    assert {"another order in the next epoch", "nothing random before the cache"} <= failed
+    assert "augmentation differs between epochs" in failed
+
+
+def test_a_dropped_file_is_caught(given: Given, plant: Callable[[Plant], None]) -> None:
+    def lossy(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        return builders.build(spec, replace(inputs, files=tuple(inputs.files)[:-1]))
+
+    plant(lossy)
+    failed = _failed(prove(PipelineSpec(), given()))
+    assert {"every file once an epoch", "labels per epoch", "pixels before augmentation"} <= failed
+
+
+def test_swapped_labels_are_caught(given: Given, plant: Callable[[Plant], None]) -> None:
+    def swapped(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        files = tuple(ImageFile(file.path, 0) for file in inputs.files)
+        return builders.build(spec, replace(inputs, files=files))
+
+    plant(swapped)
+    assert "labels per epoch" in _failed(prove(PipelineSpec(), given()))
+
+
+def test_other_pixels_are_caught(given: Given, plant: Callable[[Plant], None]) -> None:
+    def scaled(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        honest = builders.build(spec, inputs)
+
+        def drain() -> Iterator[tuple[Any, Any]]:
+            return ((images / 255.0, labels) for images, labels in honest.drain())
+
+        return replace(honest, drain=drain)
+
+    plant(scaled)
+    assert "pixels before augmentation" in _failed(prove(PipelineSpec(), given()))
+
+
+def test_an_autotuner_that_was_to_be_off_is_caught(
+    given: Given, plant: Callable[[Plant], None]
+) -> None:
+    def tuned(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        options = tf.data.Options()
+        options.autotune.enabled = True
+        return _rebuilt(builders.build(spec, inputs).dataset.with_options(options))
+
+    plant(tuned)
+    assert "autotuner" in _failed(prove(PipelineSpec(augment=Augment.NONE), given()))
+
+
+def test_a_proof_looks_at_a_sample_of_a_large_set(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "MOST_FILES", 6)
+    assert prove(PipelineSpec(), given()).images_checked == 6
+
+
+def test_the_sample_of_files_has_means_that_tell_them_apart(given: Given) -> None:
+    inputs = given()
+    means = [round(float(np.mean(image)), 1) for image in proof.decode_all(inputs)]
+    assert len(set(means)) > 5

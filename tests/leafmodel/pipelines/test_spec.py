@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leafmodel.errors import PipelineError
+from leafmodel.pipelines.spec import (
+    ALL_CORES,
+    AUTOTUNE,
+    Augment,
+    Cache,
+    Loader,
+    PipelineSpec,
+    axis_text,
+    parse_axis,
+)
+
+
+@pytest.mark.parametrize(
+    ("axes", "axis", "mend"),
+    [
+        ({"loader": Loader.IMAGE_DATA_GENERATOR, "prefetch": 2}, "prefetch=2", "prefetch=0"),
+        (
+            {"loader": Loader.IMAGE_DATA_GENERATOR, "map_parallelism": ALL_CORES},
+            "map_parallelism=cores",
+            "map_parallelism=sequential",
+        ),
+        (
+            {"loader": Loader.RESIDENT, "augment": Augment.MODEL, "cache": Cache.DECODED},
+            "cache=decoded",
+            "cache=none",
+        ),
+        ({"loader": Loader.RESIDENT}, "augment=pipeline", "augment=model or none"),
+        ({"loader": Loader.KERAS_DIRECTORY}, "map_parallelism=sequential", "autotune"),
+    ],
+)
+def test_an_impossible_combination_names_the_axis_and_the_mend(
+    axes: dict[str, object], axis: str, mend: str
+) -> None:
+    with pytest.raises(PipelineError) as caught:
+        PipelineSpec(**axes)  # type: ignore[arg-type]
+    assert axis in str(caught.value)
+    assert mend in str(caught.value)
+
+
+def test_autotuned_counts_need_the_autotuner() -> None:
+    with pytest.raises(PipelineError, match="autotune is off"):
+        PipelineSpec(prefetch=AUTOTUNE)
+    assert PipelineSpec(prefetch=AUTOTUNE, autotune=True).prefetch == AUTOTUNE
+
+
+@pytest.mark.parametrize("axis", ["map_parallelism", "prefetch"])
+def test_counts_below_autotune_are_refused(axis: str) -> None:
+    with pytest.raises(PipelineError, match=f"{axis} must be a count of 0 or more"):
+        PipelineSpec(**{axis: -2})  # type: ignore[arg-type]
+
+
+def test_evolve_checks_like_any_other_spec() -> None:
+    resident = PipelineSpec(loader=Loader.RESIDENT, augment=Augment.MODEL)
+    with pytest.raises(PipelineError, match="resident cannot have prefetch=2"):
+        resident.evolve(prefetch=2)
+
+
+@pytest.mark.parametrize(
+    ("axis", "text", "value"),
+    [
+        ("loader", "tf_data", Loader.TF_DATA),
+        ("cache", "decoded", Cache.DECODED),
+        ("autotune", "true", True),
+        ("map_parallelism", "cores", ALL_CORES),
+        ("map_parallelism", "sequential", 1),
+        ("prefetch", "autotune", AUTOTUNE),
+        ("prefetch", "8", 8),
+    ],
+)
+def test_parse_axis(axis: str, text: str, value: object) -> None:
+    assert parse_axis(axis, text) == value
+
+
+@pytest.mark.parametrize(
+    ("axis", "text", "says"),
+    [
+        ("cache", "disk", "cache must be one of none, decoded; found 'disk'"),
+        ("prefetch", "-1", "prefetch must be a count or one of autotune; found '-1'"),
+        ("autotune", "yes", "autotune must be one of true, false"),
+        ("speed", "7x", "There is no axis 'speed'; expected one of: loader, map_parallelism"),
+    ],
+)
+def test_parse_axis_says_what_there_is(axis: str, text: str, says: str) -> None:
+    with pytest.raises(PipelineError, match=says.replace("(", r"\(")):
+        parse_axis(axis, text)
+
+
+@given(st.sampled_from(["map_parallelism", "prefetch"]), st.integers(-1, 10_000))
+def test_text_of_a_count_parses_back(axis: str, count: int) -> None:
+    assert parse_axis(axis, axis_text(axis, count)) == count
+
+
+@given(st.sampled_from(list(Augment)))
+def test_text_of_a_choice_parses_back(value: Augment) -> None:
+    assert parse_axis("augment", axis_text("augment", value)) is value
