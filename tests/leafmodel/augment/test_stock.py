@@ -11,15 +11,21 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.floa
 
 
 def test_the_stock_layers_are_the_claims_five_with_its_numbers() -> None:
-    flip, translation, rotation, zoom, contrast = (
-        layer.get_config() for layer in stock_layers(seed=3)
-    )
+    flip, translation, rotation, zoom, _ = (layer.get_config() for layer in stock_layers(seed=3))
     assert flip["mode"] == "horizontal_and_vertical"
     assert (translation["height_factor"], translation["width_factor"]) == (0.5, 0.5)
     assert rotation["factor"] == (-0.3, 0.3)
     assert zoom["height_factor"] == 0.3
-    assert list(np.atleast_1d(contrast["factor"])) in ([0.3], [0.3, 0.3])
     assert {item["fill_mode"] for item in (translation, rotation, zoom)} == {"reflect"}
+
+
+def test_contrast_is_lowered_as_often_as_it_is_raised() -> None:
+    contrast = stock_layers(seed=3)[4]
+    image = np.random.default_rng(1).uniform(100, 150, (200, 8, 8, 3)).astype(np.float32)
+    factors = np.asarray(contrast(image, training=True)).std(axis=(1, 2)) / image.std(axis=(1, 2))
+    assert 0.7 <= factors.min() < 0.75
+    assert 1.25 < factors.max() <= 1.3 + 1e-4
+    assert 0.4 < (factors < 1).mean() < 0.6
 
 
 def test_the_same_seed_augments_alike_and_another_differently() -> None:
