@@ -1,0 +1,170 @@
+"""The commands of `leafbench`: parse, call, print. Whatever a command needs is imported inside it,
+so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
+from leafmodel.errors import LeafmodelError
+
+EXIT_STATUSES = """
+\b
+Exit status:
+  0    fine
+  1    some trials failed; the report says which and why
+  2    wrong usage; or images, a run or a machine that cannot be used
+  130  interrupted; go on with: leafbench run --resume RUN
+"""
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    try:
+        return int(cli.main(arguments, prog_name="leafbench", standalone_mode=False) or EXIT_OK)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except (BenchError, LeafmodelError) as error:
+        click.echo(f"leafbench: {error}", err=True)
+        return EXIT_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("leafbench: interrupted", err=True)
+        return EXIT_INTERRUPTED
+
+
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from bench.environment import leafbench_version
+
+        click.echo(f"leafbench {leafbench_version()}")
+        context.exit()
+
+
+@click.group(epilog=EXIT_STATUSES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Checks, on your machine, the claim that an input pipeline makes training N times faster."""
+
+
+@cli.group()
+def data() -> None:
+    """Make leaves, or check a folder of images."""
+
+
+@data.command("make")
+@click.option("--out", default="data/leaves", show_default=True, help="Folder to make.")
+@click.option("--images", default=17_728, show_default=True, type=click.IntRange(1))
+@click.option("--size", default=256, show_default=True, type=click.IntRange(16), help="Pixels.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@_as_json
+def data_make(out: str, images: int, size: int, seed: int, as_json: bool) -> None:
+    """Generate leaves of 14 species, with all cores; goes on where it was stopped."""
+    from bench import console
+    from bench.progress import counting, shown
+    from leafmodel.data.generate import generate
+
+    with shown() as progress:
+        counted = counting(progress, "leaves")
+        made = generate(Path(out), images=images, size=size, seed=seed, progress=counted)
+    console.generated(out, made, as_json)
+
+
+@data.command("check")
+@click.argument("folder", metavar="DIR")
+@_as_json
+def data_check(folder: str, as_json: bool) -> int:
+    """Report counts, sizes, unreadable files and duplicates of a folder of images."""
+    from bench import console
+    from bench.progress import counting, shown
+    from leafmodel.data.check import check
+    from leafmodel.data.folder import scan
+
+    with shown() as progress:
+        found = check(scan(Path(folder)), progress=counting(progress, "images"))
+    console.check_report(found, as_json)
+    return EXIT_USAGE if found.problems else EXIT_OK
+
+
+@cli.command(epilog=EXIT_STATUSES)
+@click.option("--suite", metavar="NAME|FILE", help="What to run: a name or a TOML file.  [quick]")
+@click.option("--data", metavar="DIR", help="Images, DIR/<class>/*.  [data/leaves]")
+@click.option(
+    "--variants", metavar="A,B", help="Variants; axes can be changed: in_model+prefetch=8."
+)
+@click.option("--phases", metavar="P,Q", help="What to train.")
+@click.option("--blocks", type=int, help="Rounds in which every variant is tried once.")
+@click.option("--epochs", type=int, help="Epochs a trial, the first (unsteady) one included.")
+@click.option("--batch-size", type=int)
+@click.option("--image-size", type=int, help="Pixels; images of another size are resized.")
+@click.option("--images", type=int, help="Use so many of the images, each class by its share.")
+@click.option("--seed", type=int, help="Of the split, the order of trials and the weights.")
+@click.option("--out", metavar="DIR", help="Folder of the run.  [reports/<time>-<suite>]")
+@click.option("--claim", "target", metavar="7x", help="The speedup to audit.")
+@click.option("--baseline", metavar="A", help="The claim's slower variant.")
+@click.option("--candidate", metavar="B", help="The claim's faster variant.")
+@click.option("--skip-bad", is_flag=True, default=None, help="Leave out files that are broken.")
+@click.option(
+    "--no-augment", "augment", flag_value=False, default=None, help="Augment in no variant."
+)
+@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
+@_as_json
+def run(as_json: bool, **given: Any) -> int:
+    """Measure the variants of a suite and audit the claim."""
+    from bench import console, launch
+    from bench.progress import shown
+
+    with shown() as progress:
+        outcome = launch.run(given, tuple(sys.argv[1:]), progress)
+    console.outcome(outcome, as_json)
+    return outcome.exit_code
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN")
+@_as_json
+def report(folder: str, as_json: bool) -> None:
+    """Render the report of a run again, from its records alone."""
+    from bench import console, reporting
+
+    console.report(reporting.make(Path(folder)), as_json)
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["variants", "phases", "suites"]))
+@_as_json
+def list_(what: str, as_json: bool) -> None:
+    """List what can be run."""
+    from bench import console
+    from bench.config import listing
+
+    console.listing(listing(what), as_json)
+
+
+@cli.command()
+@_as_json
+def doctor(as_json: bool) -> int:
+    """Say what this machine is good for, what will not work and how to mend it."""
+    from bench import console
+    from bench.doctor import diagnose
+
+    diagnosis = diagnose()
+    console.diagnosis(diagnosis, as_json)
+    return EXIT_OK if diagnosis.healthy else EXIT_USAGE

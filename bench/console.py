@@ -1,0 +1,161 @@
+"""What the commands print: tables for people, JSON for programs. Formatting only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from bench.doctor import Diagnosis
+    from bench.reporting import Report
+    from bench.session import Outcome
+    from leafmodel.data.check import CheckReport
+    from leafmodel.data.generate_manifest import Manifest
+
+LISTED = 20
+
+
+def json(value: object) -> None:
+    """Print a value as JSON."""
+    encoded = msgspec.json.encode(value, enc_hook=str)
+    click.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+def text(line: str = "") -> None:
+    """Print a line."""
+    click.echo(line)
+
+
+def table(rows: Iterable[Sequence[str]], header: Sequence[str] = ()) -> None:
+    """Print rows in columns, with a header if there is one."""
+    from rich.console import Console
+    from rich.table import Table
+
+    made = Table(show_header=bool(header), box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        made.add_column(name, overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    width = None if sys.stdout.isatty() else 160
+    Console(markup=False, highlight=False, width=width).print(made)
+
+
+def generated(out: str, made: Manifest, as_json: bool) -> None:
+    """Say what was generated, and its fingerprint."""
+    if as_json:
+        json(made)
+        return
+    text(f"{made.images} leaves of {made.size}x{made.size} pixels in {out}")
+    text(f"fingerprint: {made.fingerprint}")
+
+
+def check_report(report: CheckReport, as_json: bool) -> None:
+    """Print what a folder of images holds, and what is wrong with it."""
+    values = _check_values(report)
+    if as_json:
+        json(values)
+        return
+    counts = zip(report.training_counts, report.training_counts.values(), strict=True)
+    table(
+        [(name, str(n), str(report.test_counts.get(name, 0))) for name, n in counts],
+        ("class", "training", "test"),
+    )
+    text(f"largest class / smallest class: {report.imbalance:.1f}")
+    text(f"sizes: {_counted(values['sizes'])}")
+    text(f"modes: {_counted(values['modes'])}")
+    _listed("files that cannot be used", values["problems"])
+    _listed("duplicates across classes", values["duplicates_across_classes"])
+    _listed("duplicates across training and test", values["duplicates_across_splits"])
+    text(f"fingerprint: {report.fingerprint}")
+
+
+def listing(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Print variants, phases or suites with the sentence that introduces each."""
+    if as_json:
+        json(rows)
+        return
+    table([(row["name"], row["summary"]) for row in rows])
+
+
+def diagnosis(found: Diagnosis, as_json: bool) -> None:
+    """Print what the machine is, then what to mend."""
+    from bench.doctor import rows
+
+    if as_json:
+        json(found)
+        return
+    table(rows(found))
+    text()
+    for item in found.advice:
+        text(f"{item.severity}: {item.what}")
+        text(f"  mend: {item.remedy}")
+    if not found.advice:
+        text("Nothing to mend.")
+
+
+def outcome(ended: Outcome, as_json: bool) -> None:
+    """Print how a run ended and, where anything was measured, its verdict."""
+    if ended.report is not None:
+        report(ended.report, as_json)
+    if ended.failed:
+        _aside(f"{ended.failed} of {ended.recorded} trials failed; the report says why.")
+    if ended.interrupted:
+        left = ended.planned - ended.recorded
+        _aside(
+            f"Interrupted with {left} of {ended.planned} trials to go; nothing measured is lost. "
+            f"Go on with: leafbench run --resume {ended.folder}"
+        )
+
+
+def report(made: Report, as_json: bool) -> None:
+    """Print the verdict of a report that was rendered, where it lies, and what it lacks."""
+    from bench.report.tables import verdict_rows
+
+    if as_json:
+        text(made.summary.read_text(encoding="utf-8").rstrip())
+    else:
+        header, *rows = verdict_rows(made.results)
+        table(rows, header)
+        text(f"\nReport: {made.path}")
+    for error in made.broken:
+        _aside(f"Left out of the report: {error}")
+
+
+def _aside(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _check_values(report: CheckReport) -> dict[str, Any]:
+    return {
+        "root": str(report.folder.root),
+        "training": dict(report.training_counts),
+        "test": dict(report.test_counts),
+        "imbalance": report.imbalance,
+        "sizes": {f"{width}x{height}": n for (width, height), n in report.sizes.items()},
+        "modes": dict(report.modes),
+        "problems": [f"{p.path}: {p.kind}, {p.detail}" for p in report.problems],
+        "duplicates_across_classes": _groups(report.duplicates_across_classes),
+        "duplicates_across_splits": _groups(report.duplicates_across_splits),
+        "fingerprint": report.fingerprint,
+    }
+
+
+def _groups(groups: Iterable[Iterable[Path]]) -> list[str]:
+    return [" = ".join(map(str, group)) for group in groups]
+
+
+def _counted(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} of {name}" for name, n in values.items()) or "none"
+
+
+def _listed(title: str, lines: Sequence[str]) -> None:
+    text(f"{title}: {len(lines) or 'none'}")
+    for line in lines[:LISTED]:
+        text(f"  {line}")
+    if len(lines) > LISTED:
+        text(f"  and {len(lines) - LISTED} more (--json lists all)")

@@ -1,0 +1,72 @@
+"""From what the command line says to a session with real tools."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from bench import environment, reporting, session
+from bench.config import DEFAULT_SUITE, make_config
+from bench.errors import ConfigError
+from bench.executor import ProcessExecutor
+from bench.progress import Progress
+from bench.session import Outcome, Tools
+
+REPORTS = Path("reports")
+
+
+def run(given: Mapping[str, Any], command: tuple[str, ...], progress: Progress) -> Outcome:
+    """Begin the run that the options describe, or go on with the one that `resume` names.
+
+    Raises:
+        BenchError, LeafmodelError: the sentence to show.
+    """
+    options = {key: value for key, value in given.items() if value is not None}
+    resume = options.pop("resume", None)
+    _interrupt_on_terminate()
+    if resume is not None:
+        _refuse_beside_resume(options)
+        return session.resume(Path(resume), real_tools(progress))
+    suite = options.pop("suite", DEFAULT_SUITE)
+    out = options.pop("out", None)
+    config = make_config(suite, options)
+    folder = Path(out) if out else default_out(suite, datetime.now(UTC))
+    return session.start(config, folder, ("leafbench", *command), real_tools(progress))
+
+
+def real_tools(progress: Progress) -> Tools:
+    """Processes, clocks and files as they are."""
+    return Tools(
+        executor=ProcessExecutor,
+        progress=progress,
+        environment=environment.read,
+        now=lambda: datetime.now(UTC),
+        report=reporting.make,
+    )
+
+
+def default_out(suite: str, now: datetime) -> Path:
+    """Where a run goes if nothing is said: `reports/20260102-030405-quick`."""
+    return REPORTS / f"{now:%Y%m%d-%H%M%S}-{Path(suite).stem}"
+
+
+def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
+    if options:
+        names = ", ".join(sorted(options))
+        raise ConfigError(
+            f"--resume goes on with a run exactly as it began: leave out {names}, or begin a new "
+            "run without --resume."
+        )
+
+
+def _interrupt_on_terminate() -> None:
+    """Stop as cleanly for SIGTERM (a cancelled job) as for Ctrl-C."""
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)

@@ -1,0 +1,108 @@
+"""Which trials a run has, and in which order. Pure: the same configuration, the same plan.
+
+In every block each variant is tried once, with the claim's baseline a second time (the noise
+floor) and the compute ceilings. The order is shuffled once for the run and reversed in every second
+block, so that a machine that slows down during a block does not favour the same variants each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from dataclasses import dataclass
+
+from bench.schema import RunConfig, TrialKind, TrialSpec, ceiling_variant
+from bench.variants import variant
+from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One trial of a block, before it has a place in the order."""
+
+    kind: TrialKind
+    variant: str
+    pipeline: PipelineSpec
+    phase: str
+    replica: int = 0
+
+
+def build(config: RunConfig) -> tuple[TrialSpec, ...]:
+    """The trials of a run, in the order in which they are executed."""
+    entries = _entries(config)
+    random.Random(config.seed).shuffle(entries)
+    return tuple(
+        _spec(config, entry, block, position, len(entries))
+        for block in range(config.blocks)
+        for position, entry in enumerate(entries if block % 2 == 0 else reversed(entries))
+    )
+
+
+def pipelines(config: RunConfig) -> dict[str, PipelineSpec]:
+    """The pipeline of each variant, without augmentation where the run has none."""
+    return {name: _pipeline(config, name) for name in config.variants}
+
+
+def trial_seed(seed: int, block: int) -> int:
+    """The seed of a block's trials: one for all variants, so that they start from equal weights."""
+    digest = hashlib.sha256(f"leafbench {seed} {block}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1  # every library takes 31 bits
+
+
+def _entries(config: RunConfig) -> list[_Entry]:
+    chosen = pipelines(config)
+    baseline = config.claim.baseline
+    entries = []
+    for phase in config.phases:
+        entries += [_Entry(TrialKind.TRAIN, name, spec, phase) for name, spec in chosen.items()]
+        entries.append(_Entry(TrialKind.TRAIN, baseline, chosen[baseline], phase, replica=1))
+        entries += [
+            _Entry(
+                TrialKind.CEILING,
+                ceiling_variant(place),
+                PipelineSpec(loader=Loader.RESIDENT, augment=place),
+                phase,
+            )
+            for place in _ceiling_places(list(chosen.values()))
+        ]
+    return entries
+
+
+def _pipeline(config: RunConfig, name: str) -> PipelineSpec:
+    pipeline = variant(name).pipeline
+    return pipeline if config.augment else pipeline.evolve(augment=Augment.NONE)
+
+
+def _ceiling_places(chosen: list[PipelineSpec]) -> tuple[Augment, ...]:
+    in_model = any(spec.augment is Augment.MODEL for spec in chosen)
+    return (Augment.NONE, Augment.MODEL) if in_model else (Augment.NONE,)
+
+
+def _spec(config: RunConfig, entry: _Entry, block: int, position: int, size: int) -> TrialSpec:
+    return TrialSpec(
+        name=_name(entry, _padded(block, config.blocks), _padded(position, size)),
+        kind=entry.kind,
+        variant=entry.variant,
+        pipeline=entry.pipeline,
+        phase=entry.phase,
+        block=block,
+        position=position,
+        replica=entry.replica,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        image_size=config.image_size,
+        seed=trial_seed(config.seed, block),
+        timeout_s=config.trial_timeout_s,
+    )
+
+
+def _name(entry: _Entry, block: str, position: str) -> str:
+    variant_part = re.sub(r"[^A-Za-z0-9_.]+", "_", entry.variant)
+    again = "-again" if entry.replica else ""
+    return f"b{block}-{position}-{variant_part}-{entry.phase}{again}"
+
+
+def _padded(number: int, count: int) -> str:
+    """The number with as many digits as the largest one has, so that names sort in order."""
+    return f"{number:0{max(2, len(str(count - 1)))}d}"

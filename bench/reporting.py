@@ -1,0 +1,47 @@
+"""A run folder's records become its report: computed, then rendered. No TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import RecordError
+from bench.store import read
+
+if TYPE_CHECKING:
+    from bench.results import RunResults
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was rendered into a run folder, and the records that could not be read."""
+
+    folder: Path
+    results: RunResults
+    broken: tuple[RecordError, ...]
+
+    @property
+    def path(self) -> Path:
+        """The report for people."""
+        return self.folder / "report.md"
+
+    @property
+    def summary(self) -> Path:
+        """The report for programs."""
+        return self.folder / "summary.json"
+
+
+def make(folder: Path) -> Report:
+    """Render the report of a run, whole or partial, into its folder.
+
+    Raises:
+        StoreError: there is no run, or its head cannot be read.
+    """
+    from bench.report.render import render
+    from bench.results import compute
+
+    stored = read(folder)
+    results = compute(stored.run, stored.trials, stored.proofs)
+    render(results, folder)
+    return Report(folder, results, stored.broken)

@@ -1,0 +1,282 @@
+"""A run from its first check to its report: the only loop.
+
+Images are checked, split and prepared; every variant is proved to be what it says; then the trials
+run in the order of the plan, and each record is on disk before the next trial starts. Whatever ends
+a run, `resume` goes on behind the last record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+from bench import environment, images, plan
+from bench.environment import leafbench_version
+from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED, PlanChangedError
+from bench.executor import Executor, failed_record
+from bench.images import Images
+from bench.progress import Progress
+from bench.reporting import Report
+from bench.schema import (
+    SCHEMA_VERSION,
+    Environment,
+    Failure,
+    FailureKind,
+    ProofRequest,
+    ProofStatus,
+    RunConfig,
+    RunRecord,
+    TrialKind,
+    TrialRecord,
+    TrialRequest,
+    TrialSpec,
+    TrialStatus,
+    VariantProof,
+)
+from bench.store import Store, read
+
+_SPEC_KEYS = tuple(field.name for field in fields(TrialSpec))
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a session works with; tests bring their own.
+
+    Attributes:
+        executor: makes the executor of a run from its folder for logs.
+        environment: reads the machine.
+        now: the time, in UTC.
+        report: renders the report of a run folder.
+    """
+
+    executor: Callable[[Path], Executor]
+    progress: Progress
+    environment: Callable[[], Environment]
+    now: Callable[[], datetime]
+    report: Callable[[Path], Report]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended; no report if nothing was recorded."""
+
+    folder: Path
+    planned: int
+    recorded: int
+    failed: int
+    interrupted: bool
+    report: Report | None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of the command that made the run."""
+        if self.interrupted:
+            return EXIT_INTERRUPTED
+        return EXIT_TRIALS_FAILED if self.failed else EXIT_OK
+
+
+def start(config: RunConfig, out: Path, command: tuple[str, ...], tools: Tools) -> Outcome:
+    """Make a new run in the folder `out`, which must not hold anything yet.
+
+    Raises:
+        BenchError, DataError: nothing was measured, and the folder is gone again.
+        StoreError: a record could not be written; those before it are safe.
+    """
+    store = Store.create(out)
+    try:
+        loaded = images.load(config, store.work, _image_steps(tools))
+        run = _head(config, out.name, command, loaded, tools)
+        store.write_run(run, loaded.split)
+    except BaseException:
+        store.discard()
+        raise
+    with closing(store):
+        return _carry_out(store, run, loaded, (), tools)
+
+
+def resume(folder: Path, tools: Tools) -> Outcome:
+    """Go on with a run behind its last record.
+
+    Raises:
+        PlanChangedError: plan, images or versions are not those that the run began with.
+        StoreError: no run is there, or another process works on it, or a record is newer.
+    """
+    with closing(Store.reopen(folder)) as store:
+        run = read(store.folder).run
+        done = store.completed()
+        loaded = images.load(run.config, store.work, _image_steps(tools))
+        _require_unchanged(run, loaded, tools.environment())
+        return _carry_out(store, run, loaded, done, tools)
+
+
+def _head(
+    config: RunConfig, run_id: str, command: tuple[str, ...], loaded: Images, tools: Tools
+) -> RunRecord:
+    return RunRecord(
+        schema_version=SCHEMA_VERSION,
+        run_id=run_id,
+        created_at=tools.now().isoformat(timespec="seconds"),
+        leafbench_version=leafbench_version(),
+        command=command,
+        config=config,
+        data=loaded.summary,
+        environment=tools.environment(),
+        plan=plan.build(config),
+    )
+
+
+def _carry_out(
+    store: Store, run: RunRecord, loaded: Images, done: tuple[TrialRecord, ...], tools: Tools
+) -> Outcome:
+    """Prove, measure, report; an interrupt ends the measuring, never the report."""
+    for note in loaded.notes:
+        tools.progress.note(note)
+    planned = {spec.name: spec for spec in run.plan}
+    records = {r.spec.name: r for r in done if planned.get(r.spec.name) == r.spec}
+    interrupted = False
+    try:
+        _measure(_Round(store, run, loaded, tools), records)
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        tools.progress.close()
+    report = tools.report(store.folder) if records else None
+    failed = sum(record.status is TrialStatus.FAILED for record in records.values())
+    return Outcome(store.folder, len(run.plan), len(records), failed, interrupted, report)
+
+
+class _Round:
+    """What every proof and trial of a run shares."""
+
+    def __init__(self, store: Store, run: RunRecord, loaded: Images, tools: Tools) -> None:
+        self.store = store
+        self.run = run
+        self.tools = tools
+        self.files = str(store.write_scratch("files.json", loaded.files).resolve())
+        self.work = str(store.work.resolve())
+        self.executor = tools.executor(store.logs)
+
+    def trial(self, spec: TrialSpec) -> TrialRequest:
+        out = str(Path(self.work) / f"{spec.name}.json")
+        return TrialRequest(SCHEMA_VERSION, spec, self.files, self.work, out)
+
+    def proof(self, missing: Mapping[str, object]) -> ProofRequest:
+        config = self.run.config
+        chosen = plan.pipelines(config)
+        return ProofRequest(
+            schema_version=SCHEMA_VERSION,
+            pipelines={name: chosen[name] for name in missing},
+            batch_size=config.batch_size,
+            image_size=config.image_size,
+            seed=config.seed,
+            files=self.files,
+            work=self.work,
+            out=str(self.store.proofs.resolve()),
+        )
+
+
+def _measure(round_: _Round, records: dict[str, TrialRecord]) -> None:
+    """Run every trial that has no record yet, storing each before the next one starts."""
+    progress = round_.tools.progress
+    todo = [spec for spec in round_.run.plan if spec.name not in records]
+    unfit = _prove(round_) if todo else {}
+    progress.begin(round_.run.plan, tuple(records.values()))
+    for spec in todo:
+        progress.trial(spec)
+        request = round_.trial(spec)
+        reason = unfit.get(spec.variant) if spec.kind is TrialKind.TRAIN else None
+        if reason is not None:
+            now = round_.tools.now().isoformat(timespec="seconds")
+            record = failed_record(request, reason, now, wall_ns=0)
+        else:
+            record = round_.executor.run(request, progress.step)
+        round_.store.write_trial(record)
+        records[spec.name] = record
+        progress.ended(record)
+
+
+def _prove(round_: _Round) -> dict[str, Failure]:
+    """Prove the variants that are not proved yet; why some must not be timed."""
+    chosen = plan.pipelines(round_.run.config)
+    missing = {name: p for name, p in chosen.items() if name not in _proofs(round_)}
+    failure = None
+    if missing:
+        round_.tools.progress.note(f"Proving that {len(missing)} variants are what they say")
+        timeout_s = round_.run.config.trial_timeout_s * len(missing)
+        failure = round_.executor.prove(
+            round_.proof(missing), timeout_s, round_.tools.progress.step
+        )
+    proofs = _proofs(round_)
+    reasons = {name: _unfit(proofs.get(name), failure) for name in chosen}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _proofs(round_: _Round) -> dict[str, VariantProof]:
+    """The stored proofs of the pipelines that this run has."""
+    chosen = plan.pipelines(round_.run.config)
+    stored = read(round_.store.folder).proofs
+    return {p.variant: p for p in stored if chosen.get(p.variant) == p.pipeline}
+
+
+def _unfit(proof: VariantProof | None, failure: Failure | None) -> Failure | None:
+    """Why a variant must not be timed; None if it may."""
+    if proof is None:
+        why = failure.message if failure else "the worker left no proof"
+        kind = failure.kind if failure else FailureKind.ERROR
+        message = f"not timed, because its proof did not finish: {why}"
+        return Failure(kind, message, failure.log_tail if failure else "")
+    if proof.ok:
+        return None
+    bad = [check for check in proof.checks if check.status is ProofStatus.FAILED]
+    found = "; ".join(
+        f"{c.check}: expected {c.expected}, found {c.found}. {c.remedy}".strip() for c in bad
+    )
+    message = f"not timed, because it is not what it says: {found or 'nothing was checked'}"
+    return Failure(FailureKind.ERROR, message, "")
+
+
+def _require_unchanged(run: RunRecord, loaded: Images, machine: Environment) -> None:
+    changes = [
+        *_plan_changes(run.plan, plan.build(run.config)),
+        *_image_changes(run, loaded),
+        *(
+            f"{d.key}: {d.ours} -> {d.theirs}"
+            for d in environment.must_match(run.environment, machine)
+        ),
+    ]
+    if run.leafbench_version != leafbench_version():
+        changes.append(f"leafbench: {run.leafbench_version} -> {leafbench_version()}")
+    if changes:
+        listed = "\n".join(f"  {change}" for change in changes)
+        raise PlanChangedError(
+            f"Run {run.run_id} cannot go on, because its trials would not be comparable. Changed "
+            f"since it began:\n{listed}\nUndo that, or begin a new run."
+        )
+
+
+def _plan_changes(old: tuple[TrialSpec, ...], new: tuple[TrialSpec, ...]) -> list[str]:
+    if len(old) != len(new):
+        return [f"plan: {len(old)} trials -> {len(new)} trials"]
+    for before, after in zip(old, new, strict=True):
+        keys = [k for k in _SPEC_KEYS if getattr(before, k) != getattr(after, k)]
+        if keys:
+            changed = ", ".join(f"{k} {getattr(before, k)} -> {getattr(after, k)}" for k in keys)
+            return [f"plan, from trial {before.name} on: {changed}"]
+    return []
+
+
+def _image_changes(run: RunRecord, loaded: Images) -> list[str]:
+    old, new = run.data, loaded.summary
+    keys = ("fingerprint", "train_images", "validation_images", "test_images", "skipped")
+    return [
+        f"images in {old.root}, {key}: {getattr(old, key)} -> {getattr(new, key)}"
+        for key in keys
+        if getattr(old, key) != getattr(new, key)
+    ]
+
+
+def _image_steps(tools: Tools) -> Callable[[int, int], None]:
+    return lambda done, total: tools.progress.step("images checked", done, total)

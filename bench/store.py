@@ -1,0 +1,279 @@
+"""The folder of a run: every record a file of its own, written whole or not at all.
+
+    run.json      the head: configuration, images, environment, plan
+    split.json    which images train, validate and test, relative to the folder of images
+    trials/       one record a trial
+    proofs/       one record a variant
+    logs/         what each trial printed
+    work/         scratch, removed at the end
+
+A record is written under a temporary name, synced and renamed; a temporary file that was left
+behind is never read. One process at a time: the kernel's lock on the folder goes with its holder.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bench.errors import RecordError, StoreError
+from bench.schema import (
+    SCHEMA_VERSION,
+    RunRecord,
+    TrialRecord,
+    VariantProof,
+    WorkerFiles,
+    decode,
+    encode,
+)
+
+TEMPORARY = ".tmp"
+BROKEN = ".broken"
+LATEST = "latest"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """All that a run folder holds; `broken` says which records could not be read, and why."""
+
+    run: RunRecord
+    trials: tuple[TrialRecord, ...]
+    proofs: tuple[VariantProof, ...]
+    broken: tuple[RecordError, ...]
+
+
+class Store:
+    """A run folder that this process holds; made by `create` or `reopen`, ended by `close`."""
+
+    def __init__(self, folder: Path, lock: int) -> None:
+        self.folder = folder
+        self._lock = lock
+
+    @classmethod
+    def create(cls, folder: Path) -> Store:
+        """Make the folder of a new run and hold it.
+
+        Raises:
+            StoreError: there is something in it already, or it cannot be made.
+        """
+        if folder.name == LATEST:
+            raise StoreError(f"{folder} is the link to the last run: choose another --out.")
+        with storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            store = cls(folder, _lock(folder))
+            try:
+                _require_empty(folder)
+            except StoreError:
+                os.close(store._lock)
+                raise
+            store._make_folders()
+        return store
+
+    @classmethod
+    def reopen(cls, folder: Path) -> Store:
+        """Hold the folder of a run that was begun.
+
+        Raises:
+            StoreError: no run is there, or another process works on it.
+        """
+        folder = folder.resolve()
+        _require_run(folder)
+        with storing(folder):
+            store = cls(folder, _lock(folder))
+            store._make_folders()
+        return store
+
+    @property
+    def work(self) -> Path:
+        """Scratch of the run."""
+        return self.folder / "work"
+
+    @property
+    def logs(self) -> Path:
+        """Where the output of trials goes."""
+        return self.folder / "logs"
+
+    @property
+    def proofs(self) -> Path:
+        """Where the worker writes its proofs."""
+        return self.folder / "proofs"
+
+    def write_run(self, run: RunRecord, split: WorkerFiles) -> None:
+        """Write the head of the run, and make `latest` beside the folder point to it."""
+        self._write(self.folder / "split.json", encode(split))
+        self._write(self.folder / "run.json", encode(run))
+        self._point_latest()
+
+    def write_trial(self, record: TrialRecord) -> None:
+        """Put a trial's record on disk; it is there whole when this returns."""
+        self._write(self.folder / "trials" / f"{record.spec.name}.json", encode(record))
+
+    def write_scratch(self, name: str, record: object) -> Path:
+        """Write a file into `work`, for a worker to read."""
+        path = self.work / name
+        self._write(path, encode(record))
+        return path
+
+    def completed(self) -> tuple[TrialRecord, ...]:
+        """The trials that need not be run again; half-written records are set aside.
+
+        Raises:
+            RecordError: a record from a newer leafbench, which this one must not run over.
+        """
+        whole = []
+        for path in _json_files(self.folder / "trials"):
+            try:
+                whole.append(_read(path, TrialRecord))
+            except RecordError:
+                if _is_newer(path):
+                    raise
+                with storing(path):
+                    path.rename(path.with_name(path.name + BROKEN))
+        return tuple(whole)
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never began, so that its name can be used again."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove scratch and temporary files, and let the folder go."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        for leftover in self.folder.rglob(f"*{TEMPORARY}"):
+            leftover.unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def _make_folders(self) -> None:
+        for name in ("trials", "proofs", "logs", "work"):
+            (self.folder / name).mkdir(exist_ok=True)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        with storing(path, kept=self.folder):
+            write_whole(path, data)
+
+    def _point_latest(self) -> None:
+        """Swap the link in one step. A file or folder of that name is the user's: left alone."""
+        link = self.folder.parent / LATEST
+        if link.exists() and not link.is_symlink():
+            return
+        with storing(link):
+            new = self.folder.parent / f".{LATEST}-{os.getpid()}{TEMPORARY}"
+            new.unlink(missing_ok=True)
+            new.symlink_to(self.folder.name)
+            new.replace(link)
+
+
+def read(folder: Path) -> StoredRun:
+    """All that can be read of a run; a broken trial or proof is named and does not stop it.
+
+    Raises:
+        StoreError: there is no run, or its head cannot be read.
+    """
+    folder = folder.resolve()
+    _require_run(folder)
+    trials, broken_trials = _read_all(folder / "trials", TrialRecord)
+    proofs, broken_proofs = _read_all(folder / "proofs", VariantProof)
+    run = _read(folder / "run.json", RunRecord)
+    return StoredRun(run, trials, proofs, broken_trials + broken_proofs)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its name only ever stands for the whole content."""
+    temporary = path.with_name(path.name + TEMPORARY)
+    with temporary.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def storing(path: Path, kept: Path | None = None) -> Iterator[None]:
+    """Turn a failed write to `path` into a StoreError that says what is safe and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            why = error.strerror or str(error)
+            raise StoreError(f"Cannot write {path}: {why}. Choose another place.") from error
+        resume = f" Then: leafbench run --resume {kept}" if kept else ""
+        safe = f"; the trials in {kept / 'trials'} are safe" if kept else ""
+        raise StoreError(
+            f"The disk is full: {path} could not be written{safe}. Free some space.{resume}"
+        ) from error
+
+
+def _lock(folder: Path) -> int:
+    """Hold the folder for this process; the descriptor that keeps it held."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise StoreError(
+            f"Another leafbench works on {folder}: wait for it to end, or stop it first."
+        ) from error
+    return descriptor
+
+
+def _require_empty(folder: Path) -> None:
+    if any(folder.iterdir()):
+        raise _taken(folder)
+
+
+def _taken(folder: Path) -> StoreError:
+    if (folder / "run.json").exists():
+        return StoreError(
+            f"{folder} holds a run already: go on with it (leafbench run --resume {folder}), or "
+            "give the new run another --out."
+        )
+    return StoreError(f"{folder} is there already and not empty: give the run another --out.")
+
+
+def _require_run(folder: Path) -> None:
+    if not (folder / "run.json").is_file():
+        found = "there is no run.json in it" if folder.is_dir() else "there is no such folder"
+        raise StoreError(f"{folder} is not a run of leafbench: {found}.")
+
+
+def _json_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))
+
+
+def _read(path: Path, kind: type[T]) -> T:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}.") from error
+    return decode(data, kind, str(path))
+
+
+def _read_all(folder: Path, kind: type[T]) -> tuple[tuple[T, ...], tuple[RecordError, ...]]:
+    whole: list[T] = []
+    broken: list[RecordError] = []
+    for path in _json_files(folder):
+        try:
+            whole.append(_read(path, kind))
+        except RecordError as error:
+            broken.append(error)
+    return tuple(whole), tuple(broken)
+
+
+def _is_newer(path: Path) -> bool:
+    try:
+        head = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    version = head.get("schema_version") if isinstance(head, dict) else None
+    return isinstance(version, int) and version > SCHEMA_VERSION
