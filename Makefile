@@ -1,0 +1,63 @@
+# leafbench: `make help` lists what there is. Nothing here needs a network but `make install`.
+# GNU make turns every failing recipe into exit status 2: whoever needs leafbench's own status
+# (0 fine, 1 some trials failed, 2 wrong usage or data, 130 interrupted) calls .venv/bin/leafbench.
+
+PYTHON ?= python3
+SUITE  ?= quick
+DATA   ?= data/leaves
+IMAGES ?= 1843
+RUN    ?= reports/latest
+
+VENV      := .venv
+BIN       := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install data bench bench-smoke report test lint format benchmarks lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: SUITE=$(SUITE) DATA=$(DATA) RUN=$(RUN) IMAGES=$(IMAGES) (leaves that 'data' makes)"
+
+install: $(INSTALLED) ## make .venv from requirements.lock, with leafbench in it
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+data: $(INSTALLED) ## generate leaves in data/leaves, if there are none
+	@test -e data/leaves/manifest.json || $(BIN)/leafbench data make --out data/leaves --images $(IMAGES)
+
+bench: $(INSTALLED) $(if $(filter data/leaves,$(DATA)),data) ## run a suite and report (SUITE, DATA)
+	$(BIN)/leafbench run --suite "$(SUITE)" --data "$(DATA)"
+
+bench-smoke: ## the smallest suite: does everything work here?
+	@$(MAKE) --no-print-directory bench SUITE=smoke
+
+report: $(INSTALLED) ## write the report of a run again (RUN)
+	$(BIN)/leafbench report "$(RUN)"
+
+test: $(INSTALLED) ## the tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## ruff (lint and format) and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmarks: $(INSTALLED) ## benchmarks of leafbench itself, a quarter of an hour (benchmarks/README.md)
+	$(BIN)/python benchmarks/run_all.py
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+clean: ## remove .venv and caches; runs and generated leaves stay
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
