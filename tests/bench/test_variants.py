@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.errors import ConfigError
+from bench.variants import VARIANTS, variant
+from leafmodel.pipelines.spec import ALL_CORES, Augment, Cache, Loader, Resize
+
+
+def test_the_listed_variants() -> None:
+    assert list(VARIANTS) == [
+        *("default", "plain", "parallel", "prefetch", "cache", "cache_prefetch"),
+        *("in_model", "in_model_cache", "resident", "keras_stock"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "axes"),
+    [
+        ("plain", "parallel", {"map_parallelism": ALL_CORES}),
+        ("parallel", "prefetch", {"prefetch": 2}),
+        ("parallel", "cache", {"cache": Cache.DECODED}),
+        ("prefetch", "cache_prefetch", {"cache": Cache.DECODED}),
+        ("prefetch", "in_model", {"augment": Augment.MODEL}),
+        ("in_model", "in_model_cache", {"cache": Cache.DECODED}),
+    ],
+)
+def test_neighbours_differ_on_one_axis(one: str, other: str, axes: dict[str, object]) -> None:
+    assert VARIANTS[one].pipeline.evolve(**axes) == VARIANTS[other].pipeline
+
+
+def test_only_the_default_resamples_with_nearest() -> None:
+    nearest = [v.name for v in VARIANTS.values() if v.pipeline.resize is Resize.NEAREST]
+    assert nearest == ["default"]
+    assert VARIANTS["default"].pipeline.loader is Loader.IMAGE_DATA_GENERATOR
+
+
+def test_only_the_stock_data_set_is_autotuned() -> None:
+    assert [v.name for v in VARIANTS.values() if v.pipeline.autotune] == ["keras_stock"]
+
+
+def test_a_variant_by_its_axes() -> None:
+    wider = variant("in_model+prefetch=8+map_parallelism=4")
+    assert wider.name == "in_model+prefetch=8+map_parallelism=4"
+    assert wider.pipeline == VARIANTS["in_model"].pipeline.evolve(prefetch=8, map_parallelism=4)
+    assert wider.summary == "in_model with prefetch=8, map_parallelism=4"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("in_modell", "Unknown variant 'in_modell'. Known: default, plain"),
+        ("in_model+prefetch", "expected axis=value after '\\+', found 'prefetch'"),
+        ("in_model+speed=7", "There is no axis 'speed'"),
+        ("in_model+cache=ram", "cache must be one of none, decoded"),
+        ("resident+cache=decoded", "cannot have cache=decoded.*set cache=none"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        variant(text)
