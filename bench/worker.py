@@ -11,7 +11,7 @@ import os
 import resource
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +24,7 @@ from bench.schema import (
     SCHEMA_VERSION,
     ProofCheck,
     ProofRequest,
+    ProofStatus,
     TrialKind,
     TrialRecord,
     TrialRequest,
@@ -72,7 +73,7 @@ def _write(out: Path, record: object) -> None:
 
 def _prove(request: ProofRequest) -> None:
     from leafmodel.pipelines.pipeline import PipelineInput
-    from leafmodel.pipelines.proof import prove
+    from leafmodel.pipelines.proof import Proof, prove
 
     files = _files(request.files)
     for number, (name, pipeline) in enumerate(request.pipelines.items(), 1):
@@ -84,17 +85,31 @@ def _prove(request: ProofRequest) -> None:
             seed=request.seed,
             work=Path(request.work),
         )
-        proof = prove(pipeline, given)
+        try:
+            proof = prove(pipeline, given)
+        except LeafmodelError as error:  # the other variants are still to be proved
+            proof = Proof((), (_unbuildable(error),), 0)
         record = VariantProof(
             schema_version=SCHEMA_VERSION,
             variant=name,
             pipeline=pipeline,
             stages=proof.stages,
-            checks=tuple(ProofCheck(**asdict(check)) for check in proof.checks),
+            checks=tuple(map(_recorded, proof.checks)),
             images_checked=proof.images_checked,
         )
         _write(Path(request.out) / f"{name}.json", record)
         _announce("proof", number, len(request.pipelines))
+
+
+def _recorded(check: Any) -> ProofCheck:
+    status = ProofStatus(check.status)
+    return ProofCheck(check.check, status, check.expected, check.found, check.remedy)
+
+
+def _unbuildable(error: LeafmodelError) -> Any:
+    from leafmodel.pipelines.checks import Check, Status
+
+    return Check("can be built", Status.FAILED, "a pipeline", str(error))
 
 
 def _files(path: str) -> WorkerFiles:

@@ -25,6 +25,9 @@ from bench.schema import (
 )
 from bench.variants import VARIANTS
 from leafmodel.data.folder import scan
+from leafmodel.errors import PipelineError
+from leafmodel.pipelines import proof
+from leafmodel.pipelines.pipeline import Pipeline
 from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
 
 CEILING = PipelineSpec(loader=Loader.RESIDENT, augment=Augment.NONE)
@@ -110,10 +113,30 @@ def test_proofs_are_written_one_by_one(
     )
     assert worker.main([str(request)]) == EXIT_OK
     for name in pipelines:
-        proof = decode((out / f"{name}.json").read_bytes(), VariantProof, name)
-        assert proof.ok
-        assert proof.variant == name
+        found = decode((out / f"{name}.json").read_bytes(), VariantProof, name)
+        assert found.ok
+        assert found.variant == name
     assert "@proof 2 2" in capsys.readouterr().out
+
+
+def test_a_variant_that_cannot_be_built_does_not_stop_the_others(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_spec: PipelineSpec, _given: object) -> Pipeline:
+        raise PipelineError("expected a data set of 3 batches, found cardinality -2")
+
+    monkeypatch.setattr(proof, "build", refuse)
+    request = tmp_path / "all.proof.json"
+    pipelines = {name: VARIANTS[name].pipeline for name in ("plain", "cache")}
+    work = str(tmp_path / "work")
+    request.write_bytes(
+        encode(ProofRequest(SCHEMA_VERSION, pipelines, 4, 32, 7, str(files), work, str(tmp_path)))
+    )
+    assert worker.main([str(request)]) == EXIT_OK
+    for name in pipelines:
+        found = decode((tmp_path / f"{name}.json").read_bytes(), VariantProof, name)
+        assert not found.ok
+        assert "found cardinality -2" in found.checks[0].found
 
 
 def test_a_request_that_is_cut_off_is_one_sentence_and_no_traceback(
