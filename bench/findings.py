@@ -1,0 +1,155 @@
+"""What a reader should know before believing or acting on a run: traps and warnings as values.
+
+A finding says what, where, what it costs as measured, and the remedy. Each threshold is a constant
+with its reason. `bench.suspicions` holds the findings about the measurement, this module those
+about the pipelines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bench import suspicions
+from bench.evidence import Evidence, Finding, Severity, where
+from bench.measures import VariantResult
+from bench.schema import ProofCheck, ProofStatus
+from leafmodel.pipelines.spec import Cache, Loader
+
+__all__ = ["Evidence", "Finding", "Severity", "find"]
+
+# A boundary gap is a stall if it is as long as several steps: creating an iterator is a fraction
+# of one, and a short one cannot matter.
+STALL_STEPS = 3.0
+STALL_MIN_S = 0.25
+# A quarter of memory for one cache still leaves room for the model; beyond a half it competes.
+CACHE_MEMORY_SHARE = 0.5
+BYTES_A_PIXEL = 3
+# Below a tenth of the steps, waiting is not worth anybody's time.
+INPUT_BOUND_SHARE = 0.10
+# At 90 % of the ceiling the best pipeline imaginable gives 11 % more.
+COMPUTE_BOUND_SHARE = 0.90
+
+
+def find(evidence: Evidence) -> tuple[Finding, ...]:
+    """All findings, the gravest first."""
+    found = [
+        *suspicions.find(evidence),
+        *(finding for check in _CHECKS for item in evidence.variants for finding in check(item)),
+        *_hidden_prefetch(evidence),
+        *_cache_too_large(evidence),
+    ]
+    order = list(Severity)
+    return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+def _stall(item: VariantResult) -> Iterator[Finding]:
+    if item.steady_epoch_s is None or not item.steps:
+        return
+    step_s = item.steady_epoch_s.median / item.steps
+    threshold = max(STALL_STEPS * step_s, STALL_MIN_S)
+    stalls = [gap for gap in item.gaps_s if gap > threshold]
+    if not stalls:
+        return
+    cost_s = sum(stalls) / len(item.gaps_s)
+    code, remedy = _STALL_REMEDIES[item.pipeline.autotune]
+    what = (
+        f"{len(stalls)} of {len(item.gaps_s)} epoch boundaries stalled, the longest for "
+        f"{max(stalls):.1f} s; a step takes {step_s:.2f} s"
+    )
+    yield Finding(code, Severity.WARNING, what, where(item), remedy, cost_s=cost_s)
+
+
+_STALL_REMEDIES = {
+    True: (
+        "autotune-stall",
+        "set options.autotune.enabled = False and name parallelism and prefetch: the autotuner's "
+        "thread sleeps for up to a minute and is joined when an epoch's iterator is destroyed",
+    ),
+    False: ("slow-boundary", "look at what starts and ends an epoch: iterator, workers, callbacks"),
+}
+
+
+def _input_bound(item: VariantResult) -> Iterator[Finding]:
+    share, parts = item.input_wait_share, item.breakdown
+    if share is None or share < INPUT_BOUND_SHARE or parts is None:
+        return
+    what = f"the model waits for its next batch in {share:.0%} of each step"
+    remedy = "prefetch, decode in parallel, cache decoded images, or move augmentation elsewhere"
+    yield Finding(
+        "input-bound", Severity.INFO, what, where(item), remedy, parts.wait_s, cost_share=share
+    )
+
+
+def _compute_bound(item: VariantResult) -> Iterator[Finding]:
+    share = item.share_of_ceiling
+    if share is None or share.median < COMPUTE_BOUND_SHARE:
+        return
+    what = (
+        f"runs at {share.median:.0%} of what its model allows with a batch already on the device: "
+        f"with this augmentation place no pipeline change can give more than "
+        f"{1 / share.median:.2f}x"
+    )
+    remedy = "make the model's step cheaper (device, precision, compilation); not the pipeline"
+    cost = max(0.0, 1 - share.median)
+    yield Finding("compute-bound", Severity.INFO, what, where(item), remedy, cost_share=cost)
+
+
+def _loader_bound(item: VariantResult) -> Iterator[Finding]:
+    loader, ceiling = item.loader_epoch_s, item.ceiling_s
+    if loader is None or ceiling is None or loader <= ceiling:
+        return
+    what = (
+        f"its pipeline alone needs {loader:.1f} s an epoch, its model alone {ceiling:.1f} s: "
+        "the pipeline sets the pace, however far ahead it prefetches"
+    )
+    remedy = "decode in parallel, cache decoded images, or move augmentation into the model"
+    yield Finding(
+        "pipeline-bound", Severity.INFO, what, where(item), remedy, cost_s=loader - ceiling
+    )
+
+
+_CHECKS: tuple[Callable[[VariantResult], Iterator[Finding]], ...] = (
+    _stall,
+    _input_bound,
+    _compute_bound,
+    _loader_bound,
+)
+
+
+def _hidden_prefetch(evidence: Evidence) -> Iterator[Finding]:
+    for variant, proof in evidence.proofs.items():
+        for check in filter(_is_hidden, proof.checks):
+            failed = check.status is ProofStatus.FAILED
+            yield Finding(
+                "hidden-prefetch",
+                Severity.PROBLEM if failed else Severity.INFO,
+                f"something runs ahead that the name does not say: expected {check.expected}, "
+                f"found {check.found}",
+                variant,
+                check.remedy or "set Options.experimental_optimization.inject_prefetch = False",
+            )
+
+
+def _is_hidden(check: ProofCheck) -> bool:
+    return "prefetch" in check.check and check.status is not ProofStatus.OK
+
+
+def _cache_too_large(evidence: Evidence) -> Iterator[Finding]:
+    size, memory = evidence.run.config.image_size, evidence.run.environment.memory_bytes
+    need = evidence.run.data.train_images * size * size * BYTES_A_PIXEL
+    for item in evidence.variants:
+        spec = item.pipeline
+        if spec.cache is Cache.NONE and spec.loader is not Loader.RESIDENT:
+            continue
+        if need < CACHE_MEMORY_SHARE * memory:
+            continue
+        rss = f"{item.peak_rss_bytes / 2**30:.1f} GiB" if item.peak_rss_bytes else "not measured"
+        yield Finding(
+            "cache-too-large",
+            Severity.PROBLEM if need > memory else Severity.WARNING,
+            f"decoded images take {need / 2**30:.1f} GiB of {memory / 2**30:.1f} GiB of memory "
+            f"(peak of the process: {rss})",
+            where(item),
+            "cache on disk or not at all, train on fewer or smaller images, or use more memory",
+            cost_share=need / memory,
+        )

@@ -1,0 +1,238 @@
+"""What the trials of one (variant, phase) say: seconds, shares, accuracy. Pure arithmetic.
+
+A variant's numbers come from its replica 0 only, as its ratios do: the second trial of the baseline
+in a block is for the noise floor alone, so that no variant has more data than another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bench import stats
+from bench.compare import HORIZONS, NS_PER_S, Comparison, block_times, steady_epochs
+from bench.schema import EpochRecord, TrialRecord, TrialStatus
+from bench.stats import Interval
+from leafmodel.pipelines.spec import PipelineSpec
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One raw steady epoch."""
+
+    block: int
+    epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Where the mean steady epoch's seconds go; the four add up to it.
+
+    `wait_s` and `compute_s` are None where the step does not stamp itself; they are then inside
+    `other_s`. `boundary_s` is before the first step and after the last one.
+    """
+
+    epoch_s: float
+    wait_s: float | None
+    compute_s: float | None
+    boundary_s: float
+    other_s: float
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """After an epoch: training time so far (validation and start-up apart), mean accuracy."""
+
+    epoch: int
+    wall_s: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """After the last epoch: mean over trials, and the interval that `images` images allow."""
+
+    value: float
+    low: float
+    high: float
+    images: int
+
+
+@dataclass(frozen=True)
+class VariantResult:
+    """Everything computed about one (variant, phase); None where nothing was measured.
+
+    Attributes:
+        trials, failed, planned: trials that went well, that failed, and that the plan has.
+        epochs: epochs of the longest trial, the first one included.
+        boundary_gap_s, longest_gap_s: end of an epoch to the first step of the next one, validation
+            apart; median and longest.
+        amortised_s: seconds an epoch if that many epochs are trained.
+        comparison: with the baseline; None for the baseline itself, or if it is not in the run.
+        ceiling_s: a steady epoch of the same model on a batch that already lies on the device.
+        share_of_ceiling: ceiling / steady epoch, formed inside blocks; 1 is as fast as can be.
+        loader_epoch_s: the pipeline drained with no model.
+        bound_s: the longer of the two ceilings: no epoch of this pipeline is shorter.
+        cpu_share: of all cores, used by the trial. other_load_share: by everything else (worst).
+    """
+
+    variant: str
+    phase: str
+    pipeline: PipelineSpec
+    trials: int
+    failed: int
+    planned: int
+    epochs: int
+    steps: int
+    images: int
+    steady_epoch_s: Interval | None
+    images_per_s: float | None
+    first_batch_s: float | None
+    first_epoch_s: float | None
+    boundary_gap_s: float | None
+    longest_gap_s: float | None
+    gaps_s: tuple[float, ...]
+    input_wait_share: float | None
+    breakdown: Breakdown | None
+    amortised_s: Mapping[int, float | None]
+    comparison: Comparison | None
+    ceiling_s: float | None
+    share_of_ceiling: Interval | None
+    loader_epoch_s: float | None
+    bound_s: float | None
+    accuracy: Accuracy | None
+    test_accuracy: float | None
+    curve: tuple[CurvePoint, ...]
+    peak_rss_bytes: int | None
+    cpu_share: float | None
+    other_load_share: float | None
+    traces: int
+    dots: tuple[Dot, ...]
+
+    @property
+    def speedup(self) -> Interval | None:
+        """Over the baseline, steady epochs."""
+        return self.comparison.speedup if self.comparison else None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a variant is measured against: in the same run and phase."""
+
+    comparison: Comparison | None
+    ceiling: tuple[TrialRecord, ...]
+    cores: int
+    validation_images: int
+    planned: int
+
+
+def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
+    """The numbers of one (variant, phase), from at least one trial, failed ones included."""
+    good = [trial for trial in trials if trial.status is TrialStatus.OK]
+    times, ceiling = block_times(good), block_times(context.ceiling)
+    steady = [epoch for trial in good for epoch in steady_epochs(trial)]
+    level, ceiling_level = stats.level(times), stats.level(ceiling)
+    ceiling_s = ceiling_level.median if ceiling_level else None
+    loader_s = stats.median([ns / NS_PER_S for trial in good for ns in trial.loader_epoch_ns])
+    gaps = tuple(gap for trial in good for gap in boundary_gaps(trial))
+    every = [epoch for trial in good for epoch in trial.epochs]
+    spec = trials[0].spec
+    return VariantResult(
+        variant=spec.variant,
+        phase=spec.phase,
+        pipeline=spec.pipeline,
+        trials=len(good),
+        failed=len(trials) - len(good),
+        planned=context.planned,
+        epochs=max((len(trial.epochs) for trial in good), default=0),
+        steps=max((len(epoch.step_ns) for epoch in every), default=0),
+        images=max((epoch.images for epoch in every), default=0),
+        steady_epoch_s=level,
+        images_per_s=steady[0].images / level.median if level else None,
+        first_batch_s=stats.median([trial.first_batch_ns / NS_PER_S for trial in good]),
+        first_epoch_s=stats.median([item.first for item in times]),
+        boundary_gap_s=stats.median(gaps),
+        longest_gap_s=max(gaps, default=None),
+        gaps_s=gaps,
+        input_wait_share=_wait_share(steady),
+        breakdown=_breakdown(steady),
+        amortised_s={epochs: stats.amortised(times, epochs) for epochs in HORIZONS},
+        comparison=context.comparison,
+        ceiling_s=ceiling_s,
+        share_of_ceiling=stats.ratio(ceiling, times) if ceiling else None,
+        loader_epoch_s=loader_s,
+        bound_s=max((s for s in (ceiling_s, loader_s) if s is not None), default=None),
+        accuracy=_accuracy(good, context.validation_images),
+        test_accuracy=stats.mean([t.test_accuracy for t in good if t.test_accuracy is not None]),
+        curve=_curve(good),
+        peak_rss_bytes=max((trial.peak_rss_bytes for trial in good), default=None),
+        cpu_share=stats.mean([trial.cpu_ns / (trial.wall_ns * context.cores) for trial in good]),
+        other_load_share=max((other_load(trial, context.cores) for trial in good), default=None),
+        traces=max((trial.traces for trial in good), default=0),
+        dots=tuple(
+            Dot(item.block, number, seconds)
+            for item in times
+            for number, seconds in enumerate(item.steady, 1)
+        ),
+    )
+
+
+def boundary_gaps(trial: TrialRecord) -> tuple[float, ...]:
+    """Seconds from each epoch's last step to the next one's first, validation apart."""
+    return tuple((a.tail_ns + b.head_ns) / NS_PER_S for a, b in pairwise(trial.epochs))
+
+
+def other_load(trial: TrialRecord, cores: int) -> float:
+    """Share of the machine that everything else used while the trial ran."""
+    return trial.other_cpu_ns / (trial.wall_ns * cores)
+
+
+def seconds_to(curve: Sequence[CurvePoint], accuracy: float) -> float | None:
+    """Training time until the mean accuracy reached `accuracy`; None if it never did."""
+    return next((point.wall_s for point in curve if point.val_accuracy >= accuracy), None)
+
+
+def _wait_share(steady: Sequence[EpochRecord]) -> float | None:
+    metered = [epoch for epoch in steady if epoch.wait_ns is not None]
+    if not metered:
+        return None
+    waits = sum(sum(epoch.wait_ns or ()) for epoch in metered)
+    return waits / sum(sum(epoch.step_ns) for epoch in metered)
+
+
+def _breakdown(steady: Sequence[EpochRecord]) -> Breakdown | None:
+    if not steady:
+        return None
+    scale = 1 / (NS_PER_S * len(steady))
+    epoch_s = scale * sum(epoch.epoch_ns for epoch in steady)
+    boundary_s = scale * sum(epoch.head_ns + epoch.tail_ns for epoch in steady)
+    if any(epoch.wait_ns is None or epoch.compute_ns is None for epoch in steady):
+        return Breakdown(epoch_s, None, None, boundary_s, epoch_s - boundary_s)
+    wait_s = scale * sum(sum(epoch.wait_ns or ()) for epoch in steady)
+    compute_s = scale * sum(sum(epoch.compute_ns or ()) for epoch in steady)
+    other_s = epoch_s - wait_s - compute_s - boundary_s
+    return Breakdown(epoch_s, wait_s, compute_s, boundary_s, other_s)
+
+
+def _accuracy(good: Sequence[TrialRecord], images: int) -> Accuracy | None:
+    last = [trial.epochs[-1].val_accuracy for trial in good]
+    value = stats.mean([accuracy for accuracy in last if accuracy is not None])
+    if value is None or images == 0:
+        return None
+    return Accuracy(value, *stats.wilson(value, images), images)
+
+
+def _curve(good: Sequence[TrialRecord]) -> tuple[CurvePoint, ...]:
+    """Mean over the trials that have the epoch."""
+    points = []
+    for epoch in range(max((len(trial.epochs) for trial in good), default=0)):
+        trials = [trial for trial in good if len(trial.epochs) > epoch]
+        reached = [trial.epochs[epoch].val_accuracy for trial in trials]
+        accuracy = stats.mean([value for value in reached if value is not None])
+        so_far = [sum(e.epoch_ns for e in trial.epochs[: epoch + 1]) for trial in trials]
+        wall_s = stats.mean([ns / NS_PER_S for ns in so_far])
+        if accuracy is not None and wall_s is not None:
+            points.append(CurvePoint(epoch + 1, wall_s, accuracy))
+    return tuple(points)

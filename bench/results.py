@@ -1,0 +1,203 @@
+"""Records in, everything that a report says out: one frozen value, nothing rounded, no formatting.
+
+A run may be partial, trials may have failed, blocks may be incomplete, proofs may be missing: what
+cannot be computed is None, and the findings say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench import findings, stats
+from bench.claim import ClaimAudit, audit
+from bench.compare import block_times, compare
+from bench.findings import Finding
+from bench.measures import Context, VariantResult, measure, seconds_to
+from bench.schema import (
+    RunRecord,
+    TrialKind,
+    TrialRecord,
+    TrialSpec,
+    TrialStatus,
+    VariantProof,
+    ceiling_variant,
+)
+from bench.stats import Interval
+from leafmodel.pipelines.spec import Augment
+
+BOUND = ceiling_variant(Augment.NONE)
+
+
+@dataclass(frozen=True)
+class AccuracyRace:
+    """Training time to an accuracy that every variant of the phase reached: speed never alone."""
+
+    phase: str
+    accuracy: float
+    seconds: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """A run, computed.
+
+    Attributes:
+        phases: in the run's order, only those with a trial.
+        variants: replica 0 of each (variant, phase) that has a trial, in the run's order.
+        ceilings: the same for the compute ceilings (`ceiling_none`, `ceiling_model`).
+        noise_floor: phase -> the baseline's second trial of a block over its first.
+        failed: the failed trials. missing: planned trials without a record.
+    """
+
+    run: RunRecord
+    phases: tuple[str, ...]
+    variants: tuple[VariantResult, ...]
+    ceilings: tuple[VariantResult, ...]
+    noise_floor: Mapping[str, Interval | None]
+    races: tuple[AccuracyRace, ...]
+    claims: tuple[ClaimAudit, ...]
+    findings: tuple[Finding, ...]
+    proofs: Mapping[str, VariantProof]
+    failed: tuple[TrialRecord, ...]
+    missing: tuple[TrialSpec, ...]
+    recorded: int
+
+    @property
+    def claim(self) -> ClaimAudit:
+        """The claim audited in the run's first phase."""
+        return self.claims[0]
+
+    def of_phase(self, phase: str) -> tuple[VariantResult, ...]:
+        """The variants of a phase."""
+        return tuple(item for item in self.variants if item.phase == phase)
+
+    def find(self, variant: str, phase: str) -> VariantResult | None:
+        """A variant or a ceiling."""
+        wanted = (item for item in (*self.variants, *self.ceilings) if item.phase == phase)
+        return next((item for item in wanted if item.variant == variant), None)
+
+
+def compute(
+    run: RunRecord, trials: Sequence[TrialRecord], proofs: Sequence[VariantProof]
+) -> RunResults:
+    """Everything a report says, from the records of a run. Deterministic."""
+    index = _Index(run, trials)
+    by_variant = {proof.variant: proof for proof in proofs}
+    phases = tuple(phase for phase in run.config.phases if index.has(phase))
+    ceiling_names = [ceiling_variant(place) for place in (Augment.NONE, Augment.MODEL)]
+    variants = index.measured(run.config.variants, phases)
+    ceilings = index.measured(ceiling_names, phases)
+    floor = {phase: index.noise_floor(phase) for phase in phases}
+    evidence = findings.Evidence(run, tuple(trials), variants, ceilings, floor, by_variant)
+    done = {trial.spec.name for trial in trials}
+    return RunResults(
+        run=run,
+        phases=phases,
+        variants=variants,
+        ceilings=ceilings,
+        noise_floor=floor,
+        races=tuple(race for phase in phases if (race := _race(variants, phase))),
+        claims=tuple(
+            _audit(index, by_variant, phase) for phase in phases or run.config.phases[:1] or ("",)
+        ),
+        findings=findings.find(evidence),
+        proofs=by_variant,
+        failed=tuple(trial for trial in trials if trial.status is TrialStatus.FAILED),
+        missing=tuple(spec for spec in run.plan if spec.name not in done),
+        recorded=len(trials),
+    )
+
+
+class _Index:
+    """The trials of a run by what they tried; replica 0 unless asked."""
+
+    def __init__(self, run: RunRecord, trials: Sequence[TrialRecord]) -> None:
+        self.run = run
+        self.baseline = run.config.claim.baseline
+        self._trials: dict[tuple[str, str, int], list[TrialRecord]] = {}
+        for trial in sorted(trials, key=lambda item: item.spec.name):
+            self._trials.setdefault(_key(trial.spec), []).append(trial)
+        self._planned: dict[tuple[str, str, int], int] = {}
+        for spec in run.plan:
+            self._planned[_key(spec)] = self._planned.get(_key(spec), 0) + 1
+
+    def has(self, phase: str) -> bool:
+        return any(key[1] == phase for key in self._trials)
+
+    def good(self, variant: str, phase: str, replica: int = 0) -> list[TrialRecord]:
+        found = self._trials.get((variant, phase, replica), [])
+        return [trial for trial in found if trial.status is TrialStatus.OK]
+
+    def measured(self, variants: Sequence[str], phases: Sequence[str]) -> tuple[VariantResult, ...]:
+        return tuple(
+            self._measure(variant, phase)
+            for phase in phases
+            for variant in variants
+            if (variant, phase, 0) in self._trials
+        )
+
+    def ratio(self, base: str, other: str, phase: str) -> Interval | None:
+        """`other` over `base`; a variant against itself is its second trial against its first."""
+        if base == other:
+            return self.noise_floor(phase) if base == self.baseline else None
+        left, right = self.good(base, phase), self.good(other, phase)
+        return stats.ratio(block_times(left), block_times(right))
+
+    def noise_floor(self, phase: str) -> Interval | None:
+        again, first = self.good(self.baseline, phase, 1), self.good(self.baseline, phase)
+        return stats.ratio(block_times(again), block_times(first))
+
+    def _measure(self, variant: str, phase: str) -> VariantResult:
+        trials = self._trials[variant, phase, 0]
+        base = [] if variant == self.baseline else self.good(self.baseline, phase)
+        spec = trials[0].spec
+        is_ceiling = spec.kind is TrialKind.CEILING
+        ceiling = () if is_ceiling else self.good(ceiling_variant(spec.pipeline.augment), phase)
+        context = Context(
+            comparison=compare(base, self.good(variant, phase)),
+            ceiling=tuple(ceiling),
+            cores=self.run.environment.cores,
+            validation_images=0 if is_ceiling else self.run.data.validation_images,
+            planned=self._planned.get((variant, phase, 0), 0),
+        )
+        return measure(trials, context)
+
+
+def _key(spec: TrialSpec) -> tuple[str, str, int]:
+    return spec.variant, spec.phase, spec.replica
+
+
+def _audit(index: _Index, proofs: Mapping[str, VariantProof], phase: str) -> ClaimAudit:
+    claim = index.run.config.claim
+    obstacles = [
+        obstacle
+        for variant in dict.fromkeys((claim.baseline, claim.candidate))
+        for obstacle in _obstacles(index, proofs, variant, phase)
+    ]
+    speedup = index.ratio(claim.baseline, claim.candidate, phase)
+    return audit(claim, phase, speedup, index.ratio(claim.baseline, BOUND, phase), obstacles)
+
+
+def _obstacles(
+    index: _Index, proofs: Mapping[str, VariantProof], variant: str, phase: str
+) -> list[str]:
+    """Why nothing can be said about a variant. Missing evidence is never a pass."""
+    obstacles = []
+    if not any(trial.epochs[1:] for trial in index.good(variant, phase)):
+        obstacles.append(f"no steady epoch of {variant} was measured")
+    proof = proofs.get(variant)
+    if proof is None:
+        obstacles.append(f"{variant} was not proved to be what its name says")
+    elif not proof.ok:
+        obstacles.append(f"the proof that {variant} is what its name says failed")
+    return obstacles
+
+
+def _race(variants: Sequence[VariantResult], phase: str) -> AccuracyRace | None:
+    curves = {item.variant: item.curve for item in variants if item.phase == phase and item.curve}
+    if not curves:
+        return None
+    accuracy = min(max(point.val_accuracy for point in curve) for curve in curves.values())
+    seconds = {variant: seconds_to(curve, accuracy) for variant, curve in curves.items()}
+    return AccuracyRace(phase, accuracy, seconds)

@@ -1,0 +1,292 @@
+"""Findings about the measurement itself: what is missing, noisy or contradicts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bench.compare import NS_PER_S, steady_epochs
+from bench.evidence import Evidence, Finding, Severity, where
+from bench.measures import other_load
+from bench.schema import EpochRecord, TrialStatus
+from bench.stats import MIN_BLOCKS
+
+# Everything else on the machine used more than 5 % of it: as much as many effects measured here.
+OTHER_LOAD_SHARE = 0.05
+# The blocks' mean speed differs by more than this between the fastest and the slowest block.
+DRIFT_SHARE = 0.10
+# A fixed piece of work, repeated before the run, had a relative spread above this.
+NOISY_MACHINE = 0.05
+# One steady epoch tells nothing about the next.
+MIN_STEADY_EPOCHS = 2
+# Head, steps and tail come from one clock and must add up; 1 % leaves room for the callbacks.
+CLOCK_SHARE = 0.01
+# The stamps inside the step come from another clock; they cannot exceed the steps by more.
+STAMP_SHARE = 0.02
+# Time in steps that is neither wait nor compute: the host's own work, usually under 5 %.
+UNACCOUNTED_SHARE = 0.10
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """Everything that speaks against believing the run."""
+    for check in _CHECKS:
+        yield from check(evidence)
+
+
+def _failed_trials(evidence: Evidence) -> Iterator[Finding]:
+    failed = [trial for trial in evidence.trials if trial.status is TrialStatus.FAILED]
+    if failed:
+        yield Finding(
+            "failed-trials",
+            Severity.PROBLEM,
+            f"{len(failed)} of {len(evidence.trials)} trials failed and count for nothing",
+            ", ".join(sorted({trial.spec.variant for trial in failed})),
+            "read the end of their logs below; mend the cause and run again",
+            cost_share=len(failed) / len(evidence.trials),
+        )
+
+
+def _partial(evidence: Evidence) -> Iterator[Finding]:
+    missing = len(evidence.run.plan) - len(evidence.trials)
+    if missing > 0:
+        yield Finding(
+            "partial-run",
+            Severity.WARNING,
+            f"{missing} of {len(evidence.run.plan)} planned trials have no record",
+            "the run",
+            "go on with leafbench run --resume",
+            cost_share=missing / len(evidence.run.plan),
+        )
+
+
+def _unproved(evidence: Evidence) -> Iterator[Finding]:
+    for variant in dict.fromkeys(item.variant for item in evidence.variants):
+        proof = evidence.proofs.get(variant)
+        if proof is not None and proof.ok:
+            continue
+        state = "there is no proof" if proof is None else "the proof failed"
+        yield Finding(
+            "not-proved",
+            Severity.PROBLEM,
+            f"{state} that it does the same work as the others and is what its name says",
+            variant,
+            "do not compare its numbers; see the fairness table for the check that failed",
+        )
+
+
+def _few_samples(evidence: Evidence) -> Iterator[Finding]:
+    for item in evidence.variants:
+        blocks = item.steady_epoch_s.blocks if item.steady_epoch_s else 0
+        steady = max(0, item.epochs - 1)
+        if blocks >= MIN_BLOCKS and steady >= MIN_STEADY_EPOCHS:
+            continue
+        yield Finding(
+            "too-few-samples",
+            Severity.WARNING,
+            f"{blocks} blocks with {steady} steady epochs each; an interval needs at least "
+            f"{MIN_BLOCKS} blocks, and an epoch's spread {MIN_STEADY_EPOCHS} steady epochs",
+            where(item),
+            f"run with --blocks {MIN_BLOCKS} --epochs {MIN_STEADY_EPOCHS + 1} or more",
+        )
+
+
+def _no_ceiling(evidence: Evidence) -> Iterator[Finding]:
+    for item in evidence.variants:
+        if item.trials and item.share_of_ceiling is None:
+            yield Finding(
+                "no-ceiling",
+                Severity.WARNING,
+                "its compute ceiling was not measured: how much a pipeline could give is unknown",
+                where(item),
+                "let the run's ceiling trials finish",
+            )
+
+
+def _ceiling_beaten(evidence: Evidence) -> Iterator[Finding]:
+    for item in evidence.variants:
+        share = item.share_of_ceiling
+        if share is None or share.low is None or share.low <= 1:
+            continue
+        yield Finding(
+            "ceiling-beaten",
+            Severity.PROBLEM,
+            "it was faster than the ceiling that nothing should beat: one of the two is wrong",
+            where(item),
+            "run again on a quiet machine with more blocks; do not use the ceiling",
+            cost_share=share.median - 1,
+        )
+
+
+def _other_load(evidence: Evidence) -> Iterator[Finding]:
+    cores = evidence.run.environment.cores
+    loads = [(other_load(trial, cores), trial.spec.name) for trial in evidence.good]
+    loud = [load for load in loads if load[0] > OTHER_LOAD_SHARE]
+    if loud:
+        worst, name = max(loud)
+        yield Finding(
+            "other-load",
+            Severity.WARNING,
+            f"other programs used more than {OTHER_LOAD_SHARE:.0%} of the machine in {len(loud)} "
+            f"of {len(loads)} trials, at most {worst:.0%}",
+            name,
+            "stop them and run again; blocks and intervals absorb only part of it",
+            cost_share=worst,
+        )
+
+
+def _noisy_machine(evidence: Evidence) -> Iterator[Finding]:
+    noise = evidence.run.environment.noise
+    if noise > NOISY_MACHINE:
+        yield Finding(
+            "noisy-machine",
+            Severity.WARNING,
+            f"a fixed piece of work varied by {noise:.0%} just before the run",
+            "the machine",
+            "stop other programs, fix the clock frequency, or use more blocks",
+            cost_share=noise,
+        )
+
+
+def _drift(evidence: Evidence) -> Iterator[Finding]:
+    """Each trial against its variant's mean over blocks; averaged inside a block."""
+    levels: dict[tuple[str, str, int], dict[int, float]] = {}
+    for trial in evidence.good:
+        steady = [epoch.epoch_ns / NS_PER_S for epoch in steady_epochs(trial)]
+        if steady:
+            key = trial.spec.variant, trial.spec.phase, trial.spec.replica
+            levels.setdefault(key, {})[trial.spec.block] = float(np.log(np.mean(steady)))
+    blocks: dict[int, list[float]] = {}
+    for row in levels.values():
+        centre = float(np.mean(list(row.values())))
+        for block, value in row.items():
+            blocks.setdefault(block, []).append(value - centre)
+    effects = {block: float(np.mean(values)) for block, values in blocks.items()}
+    if not effects:
+        return
+    slow, fast = max(effects, key=effects.__getitem__), min(effects, key=effects.__getitem__)
+    spread = float(np.expm1(effects[slow] - effects[fast]))
+    if spread > DRIFT_SHARE:
+        yield Finding(
+            "drift",
+            Severity.WARNING,
+            f"everything was {spread:.0%} slower in block {slow} than in block {fast}; ratios are "
+            "formed inside blocks, plain seconds are not",
+            "the run",
+            "let the machine cool or quiet down; trust ratios more than seconds",
+            cost_share=spread,
+        )
+
+
+def _noise_floor(evidence: Evidence) -> Iterator[Finding]:
+    for phase, floor in evidence.noise_floor.items():
+        if floor is not None and floor.contains(1.0) is False:
+            yield Finding(
+                "noise-floor",
+                Severity.PROBLEM,
+                f"the baseline against itself came out as {floor.median:.3f}x, with an interval "
+                "that leaves out 1: the run shows differences that are not there",
+                f"{evidence.run.config.claim.baseline}, {phase}",
+                "take smaller differences than this as none; run again with more blocks",
+                cost_share=abs(floor.median - 1),
+            )
+
+
+def _retraces(evidence: Evidence) -> Iterator[Finding]:
+    for item in evidence.variants:
+        if item.traces > 1:
+            yield Finding(
+                "retraces",
+                Severity.WARNING,
+                f"the training step was traced {item.traces} times; a later epoch paid for it",
+                where(item),
+                "keep shapes and types of batches constant (drop the remainder, fix the size)",
+            )
+
+
+def _clocks(evidence: Evidence) -> Iterator[Finding]:
+    bad = [
+        (share, trial.spec.name)
+        for trial in evidence.good
+        if (share := max(map(_disagreement, trial.epochs))) > 0
+    ]
+    if bad:
+        worst, name = max(bad)
+        yield Finding(
+            "meters-disagree",
+            Severity.PROBLEM,
+            f"parts and whole of an epoch differ by up to {worst:.1%} in {len(bad)} trials: a "
+            "clock jumped, or a meter is wrong",
+            name,
+            "run again; do not use the breakdown of these trials",
+            cost_share=worst,
+        )
+
+
+def _disagreement(epoch: EpochRecord) -> float:
+    """Share of the epoch by which its meters contradict each other; 0 where they agree."""
+    steps = sum(epoch.step_ns)
+    host = abs(epoch.head_ns + steps + epoch.tail_ns - epoch.epoch_ns) / epoch.epoch_ns
+    if host > CLOCK_SHARE:
+        return host
+    waits, computes = epoch.wait_ns or (), epoch.compute_ns or ()
+    stamped = (sum(waits) + sum(computes) - steps) / epoch.epoch_ns
+    backwards = -sum(value for value in (*waits, *computes) if value < 0) / epoch.epoch_ns
+    worst = max(stamped, backwards)
+    return worst if worst > STAMP_SHARE else 0.0
+
+
+def _unaccounted(evidence: Evidence) -> Iterator[Finding]:
+    for item in evidence.variants:
+        parts = item.breakdown
+        if parts is None or parts.wait_s is None:
+            continue
+        if parts.other_s > UNACCOUNTED_SHARE * parts.epoch_s:
+            share = parts.other_s / parts.epoch_s
+            yield Finding(
+                "unaccounted-time",
+                Severity.INFO,
+                f"{share:.0%} of an epoch is neither waiting, computing nor boundary",
+                where(item),
+                "look at callbacks and the host's own work between steps",
+                parts.other_s,
+                share,
+            )
+
+
+def _accuracy(evidence: Evidence) -> Iterator[Finding]:
+    baseline = evidence.run.config.claim.baseline
+    bases = {item.phase: item for item in evidence.variants if item.variant == baseline}
+    for item in evidence.variants:
+        base = bases.get(item.phase)
+        if base is None or base.accuracy is None or item.accuracy is None:
+            continue
+        if base.accuracy.low <= item.accuracy.high and item.accuracy.low <= base.accuracy.high:
+            continue
+        yield Finding(
+            "accuracy-differs",
+            Severity.WARNING,
+            f"validation accuracy {item.accuracy.value:.1%} after the same epochs, "
+            f"{base.accuracy.value:.1%} for {baseline}; the intervals do not overlap",
+            where(item),
+            "compare the time to equal accuracy, not the time of an epoch",
+            cost_share=base.accuracy.value - item.accuracy.value,
+        )
+
+
+_CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
+    _failed_trials,
+    _partial,
+    _unproved,
+    _few_samples,
+    _no_ceiling,
+    _ceiling_beaten,
+    _other_load,
+    _noisy_machine,
+    _drift,
+    _noise_floor,
+    _retraces,
+    _clocks,
+    _unaccounted,
+    _accuracy,
+)
