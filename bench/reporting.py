@@ -38,10 +38,10 @@ def make(folder: Path) -> Report:
     Raises:
         StoreError: there is no run, or its head cannot be read.
     """
+    stored = read(folder)
     from bench.report.render import render
     from bench.results import compute
 
-    stored = read(folder)
     results = compute(stored.run, stored.trials, stored.proofs)
     render(results, folder)
     return Report(folder, results, stored.broken)

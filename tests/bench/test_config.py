@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.config import (
+    listing,
+    make_config,
+    parse_target,
+    suite_names,
+    suite_summary,
+)
+from bench.errors import ConfigError
+from bench.schema import ClaimSpec
+from bench.variants import VARIANTS
+
+GOOD = """\
+variants = ["default", "in_model"]
+blocks = 2
+epochs = 3
+batch_size = 8
+image_size = 64
+"""
+
+
+def suite_file(folder: Path, text: str) -> str:
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def refused(suite: str, overrides: dict[str, Any] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        make_config(suite, overrides)
+    return str(caught.value)
+
+
+def test_our_suites_are_listed_cheapest_first() -> None:
+    assert suite_names() == ("smoke", "quick", "full", "paper")
+
+
+@pytest.mark.parametrize("name", ["smoke", "quick", "full", "paper"])
+def test_our_suites_are_valid_and_say_what_they_are(name: str) -> None:
+    config = make_config(name)
+    assert config.suite == name
+    assert config.claim == ClaimSpec(7.0, "default", "in_model")
+    assert config.phases == ("cnn",)
+    assert suite_summary(name)
+
+
+def test_quick_has_every_variant_and_paper_the_size_of_the_claim() -> None:
+    assert make_config("quick").variants == tuple(VARIANTS)
+    paper = make_config("paper")
+    assert (paper.images, paper.batch_size, paper.epochs) == (17_728, 64, 20)
+
+
+def test_a_suite_of_the_user_is_a_path(tmp_path: Path) -> None:
+    config = make_config(suite_file(tmp_path, GOOD + '[claim]\ntarget = "2.5x"\n'))
+    assert config.claim == ClaimSpec(2.5, "default", "in_model")
+    assert (config.blocks, config.images, config.seed) == (2, None, 0)
+    assert (config.augment, config.skip_bad, config.trial_timeout_s) == (True, False, 900.0)
+
+
+def test_the_command_line_overrides_the_suite() -> None:
+    given = {
+        "variants": "plain, in_model+prefetch=8",
+        "target": "1.5x",
+        "baseline": "plain",
+        "candidate": "in_model+prefetch=8",
+        "blocks": 9,
+        "epochs": None,
+        "augment": False,
+        "skip_bad": True,
+    }
+    config = make_config("smoke", given)
+    assert config.variants == ("plain", "in_model+prefetch=8")
+    assert config.claim == ClaimSpec(1.5, "plain", "in_model+prefetch=8")
+    assert (config.blocks, config.epochs) == (9, 3)
+    assert (config.augment, config.skip_bad) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [("7x", 7.0), ("7", 7.0), (7.0, 7.0), (7, 7.0), ("1.25X", 1.25), (".5", 0.5)],
+)
+def test_a_target_is_a_factor(text: object, target: float) -> None:
+    assert parse_target(text) == target
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "-7x", "0x", "7y", "nan", "inf", True, None, "1e3", "7 %"]
+)
+def test_anything_else_is_no_target(text: object) -> None:
+    with pytest.raises(ValueError, match="expected a factor"):
+        parse_target(text)
+
+
+def test_malformed_toml_names_file_and_line(tmp_path: Path) -> None:
+    path = suite_file(tmp_path, 'variants = ["default"]\nblocks = = 3\n')
+    message = refused(path)
+    assert f"{path}, line 2: not valid TOML" in message
+    assert "column" not in message
+
+
+def test_toml_that_ends_too_early_names_the_last_line(tmp_path: Path) -> None:
+    assert ", line 2: not valid TOML" in refused(
+        suite_file(tmp_path, 'blocks = 3\nphases = ["cnn"')
+    )
+
+
+def test_a_suite_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "cannot be read" in refused(str(path))
+
+
+def test_unknown_suite_is_suggested_for() -> None:
+    message = refused("quik")
+    assert "There is no suite 'quik'. Did you mean 'quick'?" in message
+
+
+def test_unknown_key_is_suggested_for(tmp_path: Path) -> None:
+    message = refused(suite_file(tmp_path, GOOD + "epoch = 3\n"))
+    assert "unknown key 'epoch'. Did you mean 'epochs'?" in message
+    message = refused(suite_file(tmp_path, GOOD + "[claim]\ntarge = 3\n"))
+    assert "table [claim]: unknown key 'targe'. Did you mean 'target'?" in message
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    message = refused(suite_file(tmp_path, 'variants = ["default", "in_model"]\nepochs = 2\n'))
+    assert "does not say blocks, batch_size, image_size" in message
+    assert "--batch-size" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('blocks = "3"', "blocks must be a whole number of 1 or more, found '3'"),
+        ("blocks = 0", "blocks must be a whole number of 1 or more, found 0"),
+        ("blocks = true", "blocks must be a whole number of 1 or more, found True"),
+        ("epochs = -1", "epochs must be a whole number of 1 or more, found -1"),
+        ("epochs = 1.5", "epochs must be a whole number of 1 or more, found 1.5"),
+        ("batch_size = 0", "batch_size must be a whole number of 1 or more, found 0"),
+        ("image_size = 16", "image_size must be a whole number of 32 or more, found 16"),
+        ("images = 0", "images must be a whole number of 1 or more, found 0"),
+        ("seed = 4294967296", "seed must be a whole number from 0 to 4294967295"),
+        ("augment = 1", "augment must be true or false, found 1"),
+        ("trial_timeout_s = 0", "trial_timeout_s must be a number of seconds above 0, found 0"),
+        ("data = 3", "data must be a text that is not empty, found 3"),
+        ("variants = 3", "variants must be a list of names, found 3"),
+        ("variants = []", "variants must be a list of at least one name, found []"),
+        ('phases = ["cnn", "cnn"]', "phases lists cnn twice"),
+        ("claim = 7", "claim must be a table ([claim]), found 7"),
+        ('claim = {target = "fast"}', "claim.target: expected a factor such as 7x"),
+    ],
+)
+def test_wrong_values_are_named_with_file_and_key(tmp_path: Path, line: str, expected: str) -> None:
+    kept = [given for given in GOOD.splitlines() if given.split()[0] != line.split(maxsplit=1)[0]]
+    path = suite_file(tmp_path, "\n".join([*kept, line]))
+    message = refused(path)
+    assert path in message
+    assert expected in message
+
+
+def test_wrong_values_on_the_command_line_are_named_with_their_option() -> None:
+    assert refused("quick", {"blocks": 0}).startswith("--blocks must be a whole number")
+    assert refused("quick", {"batch_size": 0}).startswith("--batch-size must be")
+    assert refused("quick", {"target": "soon"}).startswith("--claim: expected a factor")
+
+
+def test_unknown_variant_is_suggested_for() -> None:
+    message = refused("quick", {"variants": "default,in_modle"})
+    assert message.startswith("--variants: Unknown variant 'in_modle'")
+    assert "Did you mean 'in_model'?" in message
+
+
+def test_impossible_combination_of_axes_says_what_to_change() -> None:
+    message = refused("quick", {"variants": "default,in_model,resident+prefetch=2"})
+    assert "'resident+prefetch=2' cannot be: loader=resident cannot have prefetch=2" in message
+
+
+def test_unknown_phase_is_suggested_for() -> None:
+    message = refused("quick", {"phases": "cnm"})
+    assert "--phases: unknown phase 'cnm'. Did you mean 'cnn'? Known: cnn" in message
+
+
+def test_a_claim_about_a_variant_that_is_not_run_is_refused() -> None:
+    message = refused("quick", {"variants": "plain,in_model"})
+    assert "The baseline of the claim, 'default', is not among the variants" in message
+    assert "--variants plain,in_model,default" in message
+    assert "The candidate" in refused("quick", {"variants": "default,plain"})
+
+
+def test_a_claim_about_one_variant_is_refused() -> None:
+    assert "name two variants" in refused("quick", {"baseline": "plain", "candidate": "plain"})
+
+
+@pytest.mark.parametrize("what", ["variants", "phases", "suites"])
+def test_everything_can_be_listed(what: str) -> None:
+    rows = listing(what)
+    assert rows
+    assert all(row["name"] and row["summary"] for row in rows)

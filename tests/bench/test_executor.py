@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.errors import StoreError
+from bench.executor import ProcessExecutor
+from bench.schema import (
+    SCHEMA_VERSION,
+    FailureKind,
+    ProofRequest,
+    TrialRecord,
+    TrialRequest,
+    TrialStatus,
+)
+from tests.bench.samples import trial_spec
+
+STUB = (sys.executable, "-m", "tests.bench.stub_worker")
+
+
+def executor(folder: Path) -> ProcessExecutor:
+    return ProcessExecutor(folder, command=STUB, grace_s=0.2)
+
+
+def request(folder: Path, what: str, timeout_s: float = 30.0) -> TrialRequest:
+    spec = trial_spec(what, epochs=2, timeout_s=timeout_s)
+    return TrialRequest(
+        SCHEMA_VERSION, spec, "files.json", str(folder), str(folder / f"{spec.name}.json")
+    )
+
+
+def run(folder: Path, what: str, timeout_s: float = 30.0) -> TrialRecord:
+    return executor(folder).run(request(folder, what, timeout_s), lambda *_: None)
+
+
+def test_record_of_the_worker_with_the_time_seen_from_outside(tmp_path: Path) -> None:
+    steps: list[tuple[str, int, int]] = []
+    record = executor(tmp_path).run(request(tmp_path, "fine"), lambda *step: steps.append(step))
+    assert record.status is TrialStatus.OK
+    assert record.wall_ns > 1_000_000
+    assert steps == [("epoch", 1, 2), ("epoch", 2, 2)]
+    log = (tmp_path / f"{record.spec.name}.log").read_text()
+    assert log.startswith("ordinary output\nline 0\n")
+    assert log.endswith("@nonsense\nnot @epoch 1 2\n")
+
+
+def test_worker_gets_its_environment_and_a_session_of_its_own(tmp_path: Path) -> None:
+    record = run(tmp_path, "environment")
+    log = (tmp_path / f"{record.spec.name}.log").read_text()
+    assert "LEAFBENCH_SPAWNED_NS=" in log
+    assert "PYTHONHASHSEED=0\nTF_CPP_MIN_LOG_LEVEL=2\nsession=True" in log
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "message"),
+    [
+        ("segfault", FailureKind.CRASH, "crashed: SIGSEGV"),
+        ("killed", FailureKind.MEMORY, "killed by the system, most likely for lack of memory"),
+        ("error", FailureKind.ERROR, "ValueError: the model has no layers"),
+        ("memory", FailureKind.MEMORY, "MemoryError: cannot allocate 9 GiB"),
+        ("mistake", FailureKind.ERROR, "Unable to do that: set prefetch=0."),
+        ("silent", FailureKind.ERROR, "ordinary output"),
+        ("nothing", FailureKind.CRASH, "ended without an error and without a record"),
+        ("garbage", FailureKind.CRASH, "is not a whole JSON record"),
+        ("other", FailureKind.CRASH, "the record of another trial, 'b09'"),
+    ],
+)
+def test_failure_is_a_record_that_says_why(
+    tmp_path: Path, what: str, kind: FailureKind, message: str
+) -> None:
+    record = run(tmp_path, what)
+    assert record.status is TrialStatus.FAILED
+    assert record.failure is not None
+    assert record.failure.kind is kind
+    assert message in record.failure.message
+    assert record.failure.log_tail.startswith("ordinary output")
+    assert record.wall_ns > 0
+    assert record.started_at
+
+
+@pytest.mark.parametrize("what", ["hang", "hang_with_child"])
+def test_hung_worker_is_killed_with_all_that_it_started(tmp_path: Path, what: str) -> None:
+    record = run(tmp_path, what, timeout_s=1.0)
+    assert record.failure is not None
+    assert record.failure.kind is FailureKind.TIMEOUT
+    assert "killed after its timeout of 1 s" in record.failure.message
+
+
+def test_what_a_worker_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
+    record = run(tmp_path, "orphan")
+    assert record.status is TrialStatus.OK
+    assert _has_ended(int((tmp_path / f"{record.spec.name}.log").read_text().split()[-1]))
+
+
+def test_a_failure_carries_the_end_of_the_log(tmp_path: Path) -> None:
+    failure = run(tmp_path, "chatty_error").failure
+    assert failure is not None
+    assert failure.message == "ValueError: enough said"
+    lines = failure.log_tail.splitlines()
+    assert len(lines) == 40
+    assert lines[-1] == "ValueError: enough said"
+
+
+def test_record_of_an_earlier_try_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    asked = request(tmp_path, "nothing")
+    Path(asked.out).write_text("{}")
+    record = run(tmp_path, "nothing")
+    assert record.failure is not None
+    assert "without a record" in record.failure.message
+
+
+def test_interrupt_kills_the_worker_and_goes_on_up(tmp_path: Path) -> None:
+    pids: list[int] = []
+
+    def interrupt(*_: object) -> None:
+        pids.extend(_children())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        executor(tmp_path).run(request(tmp_path, "hang"), interrupt)
+    assert pids
+    assert not set(pids) & set(_children())
+
+
+def test_full_disk_while_logging_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(StoreError, match="The disk is full: "):
+        run(tmp_path, "fine")
+
+
+def test_proving_reports_progress_and_no_failure(tmp_path: Path) -> None:
+    steps: list[tuple[str, int, int]] = []
+    asked = ProofRequest(SCHEMA_VERSION, {}, 8, 64, 0, "files.json", str(tmp_path), str(tmp_path))
+    failure = executor(tmp_path).prove(asked, 30.0, lambda *step: steps.append(step))
+    assert failure is None
+    assert steps == [("proof", 1, 1)]
+
+
+def test_failed_proving_says_why(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", "raise RuntimeError('no proofs today')")
+    asked = ProofRequest(SCHEMA_VERSION, {}, 8, 64, 0, "files.json", str(tmp_path), str(tmp_path))
+    failure = ProcessExecutor(tmp_path, command=command).prove(asked, 30.0, lambda *_: None)
+    assert failure is not None
+    assert failure.message == "RuntimeError: no proofs today"
+
+
+def _children() -> list[int]:
+    text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    return [int(pid) for pid in text.split()]
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process that was killed is gone; the kernel tells when."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        ended = bool(selector.select(timeout=10))
+    os.close(descriptor)
+    return ended

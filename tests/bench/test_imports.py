@@ -1,0 +1,78 @@
+"""The directions in which imports may go, and what the command line must not pay for."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"tensorflow", "keras", "pandas", "matplotlib", "scipy", "numpy", "PIL", "cv2", "rich"}
+TRAINING_MODULES = {"bench/worker.py", "bench/timing.py", "bench/profiling.py"}
+WITHOUT_TENSORFLOW = (
+    "leafmodel.data.",
+    "leafmodel.errors",
+    "leafmodel.pipelines.spec",
+    "leafmodel.training.phases",
+)
+
+
+def imported_by(path: Path) -> set[str]:
+    """Every module that a file names in an import, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+    return found
+
+
+def top(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def modules_after(code: str) -> set[str]:
+    program = f"import sys\n{code}\nprint(*{{m.partition('.')[0] for m in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(done.stdout.split())
+
+
+def test_command_line_imports_nothing_that_is_slow() -> None:
+    loaded = modules_after("import bench.cli")
+    assert loaded & (HEAVY | {"msgspec"}) == set()
+
+
+def test_session_imports_no_tensorflow() -> None:
+    loaded = modules_after("import bench.launch, bench.session, bench.doctor, bench.console")
+    assert loaded & {"tensorflow", "keras", "pandas", "matplotlib"} == set()
+
+
+@pytest.mark.parametrize("path", sources("leafmodel"), ids=lambda p: p.stem)
+def test_leafmodel_never_imports_bench(path: Path) -> None:
+    assert "bench" not in top(imported_by(path))
+
+
+@pytest.mark.parametrize("path", sources("bench"), ids=lambda p: p.stem)
+def test_only_the_training_modules_import_what_needs_tensorflow(path: Path) -> None:
+    if path.relative_to(ROOT).as_posix() in TRAINING_MODULES:
+        return
+    names = imported_by(path)
+    assert top(names) & {"tensorflow", "keras"} == set()
+    leafmodel = {name for name in names if name.startswith("leafmodel.")}
+    allowed = {n for n in leafmodel if f"{n}.".startswith(WITHOUT_TENSORFLOW)}
+    assert leafmodel - allowed == set()
+
+
+@pytest.mark.parametrize("path", sources("bench"), ids=lambda p: p.stem)
+def test_nobody_imports_the_worker(path: Path) -> None:
+    assert "bench.worker" not in imported_by(path)

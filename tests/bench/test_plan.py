@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from bench import plan
+from bench.schema import TrialKind
+from leafmodel.pipelines.spec import Augment, Loader
+from tests.bench.samples import run_config
+
+GOLDEN = (
+    "b00-00-in_model-cnn",
+    "b00-01-default-cnn-again",
+    "b00-02-ceiling_model-cnn",
+    "b00-03-default-cnn",
+    "b00-04-ceiling_none-cnn",
+    "b00-05-plain-cnn",
+    "b01-00-plain-cnn",
+    "b01-01-ceiling_none-cnn",
+    "b01-02-default-cnn",
+    "b01-03-ceiling_model-cnn",
+    "b01-04-default-cnn-again",
+    "b01-05-in_model-cnn",
+)
+CONFIG = run_config(variants=("default", "plain", "in_model"), blocks=2, seed=1)
+
+
+def test_order_of_trials_is_pinned() -> None:
+    """Whoever changes this makes runs that were begun before impossible to resume."""
+    assert tuple(spec.name for spec in plan.build(CONFIG)) == GOLDEN
+
+
+def test_same_config_gives_the_same_plan() -> None:
+    assert plan.build(CONFIG) == plan.build(CONFIG)
+
+
+def test_another_seed_gives_another_order_of_the_same_trials() -> None:
+    orders = {
+        tuple((spec.variant, spec.replica) for spec in plan.build(replace(CONFIG, seed=seed))[:6])
+        for seed in range(5)
+    }
+    assert len(orders) > 1
+    assert len({tuple(sorted(order)) for order in orders}) == 1
+
+
+def test_every_second_block_is_reversed() -> None:
+    trials = plan.build(replace(CONFIG, blocks=4))
+    blocks = [
+        [(spec.variant, spec.replica) for spec in trials if spec.block == block]
+        for block in range(4)
+    ]
+    assert blocks[1] == blocks[0][::-1]
+    assert blocks[2] == blocks[0]
+    assert blocks[3] == blocks[1]
+
+
+def test_each_block_has_every_variant_once_and_the_baseline_twice() -> None:
+    for block in range(2):
+        found = Counter(spec.variant for spec in plan.build(CONFIG) if spec.block == block)
+        assert found == {
+            "default": 2,
+            "plain": 1,
+            "in_model": 1,
+            "ceiling_none": 1,
+            "ceiling_model": 1,
+        }
+
+
+def test_names_sort_in_the_order_of_execution() -> None:
+    names = [spec.name for spec in plan.build(replace(CONFIG, blocks=120))]
+    assert names == sorted(names)
+    assert len(set(names)) == len(names)
+
+
+def test_all_trials_of_a_block_start_from_one_seed() -> None:
+    seeds = {block: {s.seed for s in plan.build(CONFIG) if s.block == block} for block in (0, 1)}
+    assert all(len(found) == 1 for found in seeds.values())
+    assert seeds[0] != seeds[1]
+    assert plan.trial_seed(1, 0) == plan.build(CONFIG)[0].seed
+    assert 0 <= plan.trial_seed(2**32 - 1, 99) < 2**31
+
+
+def test_ceilings_are_resident_with_their_place_of_augmentation() -> None:
+    ceilings = [spec for spec in plan.build(CONFIG) if spec.kind is TrialKind.CEILING]
+    assert {(spec.variant, spec.pipeline.augment) for spec in ceilings} == {
+        ("ceiling_none", Augment.NONE),
+        ("ceiling_model", Augment.MODEL),
+    }
+    assert {spec.pipeline.loader for spec in ceilings} == {Loader.RESIDENT}
+
+
+def test_without_augmentation_in_the_model_there_is_one_ceiling() -> None:
+    trials = plan.build(replace(CONFIG, variants=("default", "plain")))
+    ceilings = {spec.variant for spec in trials if spec.kind is TrialKind.CEILING}
+    assert ceilings == {"ceiling_none"}
+
+
+def test_augmentation_can_be_switched_off_in_every_variant() -> None:
+    trials = plan.build(replace(CONFIG, augment=False, variants=(*CONFIG.variants, "keras_stock")))
+    assert {spec.pipeline.augment for spec in trials} == {Augment.NONE}
+
+
+def test_ad_hoc_variants_have_names_that_are_safe_as_file_names() -> None:
+    trials = plan.build(replace(CONFIG, variants=("default", "in_model", "in_model+prefetch=8")))
+    found = next(spec for spec in trials if spec.variant == "in_model+prefetch=8")
+    assert "in_model_prefetch_8" in found.name
+    assert found.pipeline.prefetch == 8
+
+
+def test_two_phases_are_in_one_block() -> None:
+    trials = plan.build(replace(CONFIG, phases=("cnn", "transfer"), blocks=1))
+    assert Counter(spec.phase for spec in trials) == {"cnn": 6, "transfer": 6}
