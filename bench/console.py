@@ -115,12 +115,14 @@ def outcome(ended: Outcome, as_json: bool) -> None:
 def report(made: Report, as_json: bool) -> None:
     """Print the verdict of a report that was rendered, where it lies, and what it lacks."""
     from bench.report.tables import verdict_rows
+    from bench.report.verdict import sentences
 
     if as_json:
         text(made.summary.read_text(encoding="utf-8").rstrip())
     else:
         header, *rows = verdict_rows(made.results)
         table(rows, header)
+        text(f"\n{' '.join(sentences(made.results))}")
         text(f"\nReport: {made.path}")
     for error in made.broken:
         _aside(f"Left out of the report: {error}")

@@ -64,9 +64,10 @@ def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
 
 
 def _interrupt_on_terminate() -> None:
-    """Stop as cleanly for SIGTERM (a cancelled job) as for Ctrl-C."""
+    """Stop as cleanly for a cancelled job or a closed terminal as for Ctrl-C."""
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import console, doctor, launch, reporting
+from bench import console, launch, reporting
 from bench.cli import main
 from bench.errors import RecordError
 from bench.progress import Progress
@@ -26,8 +26,10 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     leaves(tmp_path / "data" / "leaves")
     monkeypatch.chdir(tmp_path)
     rows = [("variant", "speedup"), ("in_model", "1.1x")]
-    stub = SimpleNamespace(verdict_rows=lambda _results: rows)
-    monkeypatch.setitem(sys.modules, "bench.report.tables", stub)
+    tables = SimpleNamespace(verdict_rows=lambda _results: rows)
+    verdict = SimpleNamespace(sentences=lambda _results: ("It does not hold.", "At most 1.2x."))
+    monkeypatch.setitem(sys.modules, "bench.report.tables", tables)
+    monkeypatch.setitem(sys.modules, "bench.report.verdict", verdict)
 
 
 @pytest.fixture
@@ -54,6 +56,7 @@ def test_run_prints_verdict_and_report(
     assert main([*RUN, "--out", "reports/mine"]) == 0
     said = capsys.readouterr()
     assert "in_model  1.1x" in said.out
+    assert "It does not hold. At most 1.2x." in said.out
     assert "Report: reports/mine/report.md" in said.out
     assert "[6/6] " in said.err
     assert "Left out of the report: trials/x.json is half" in said.err
@@ -179,7 +182,7 @@ def test_lists(capsys: pytest.CaptureFixture[str], what: str) -> None:
 def test_doctor_prints_values_and_remedies(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor.environment, "read", lambda: environment(memory_bytes=2**30))
+    monkeypatch.setattr("bench.environment.read", lambda: environment(memory_bytes=2**30))
     assert main(["doctor"]) == 2
     said = capsys.readouterr().out
     assert "Example CPU @ 2.5GHz" in said

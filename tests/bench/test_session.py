@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from bench import plan, session
-from bench import store as store_module
 from bench.errors import ConfigError, PlanChangedError, StoreError
 from bench.schema import Failure, FailureKind, RunConfig, TrialRecord, TrialRequest, TrialStatus
 from bench.session import Outcome, Tools
@@ -257,10 +256,10 @@ def test_resume_refuses_a_changed_plan(
 ) -> None:
     trials = plan.build(config)
     changed = (trials[0], replace(trials[1], batch_size=99), *trials[2:])
-    monkeypatch.setattr(session.plan, "build", lambda _config: changed)
+    monkeypatch.setattr("bench.plan.build", lambda _config: changed)
     message = refusal(stopped)
     assert f"plan, from trial {trials[1].name} on: batch_size 4 -> 99" in message
-    monkeypatch.setattr(session.plan, "build", lambda _config: trials[:3])
+    monkeypatch.setattr("bench.plan.build", lambda _config: trials[:3])
     assert "plan: 10 trials -> 3 trials" in refusal(stopped)
 
 
@@ -317,7 +316,7 @@ def test_full_disk_in_the_middle_loses_nothing(
 ) -> None:
     def fill_disk(request: TrialRequest) -> None:
         if request.spec.position == 3:
-            monkeypatch.setattr(store_module.os, "fsync", full)
+            monkeypatch.setattr("os.fsync", full)
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -337,7 +336,7 @@ def test_interrupt_while_checking_leaves_no_folder(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(session.images, "load", interrupt)
+    monkeypatch.setattr("bench.images.load", interrupt)
     with pytest.raises(KeyboardInterrupt):
         start(config, out, tools(FakeExecutor()))
     assert not out.exists()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bench import store as store_module
 from bench.errors import RecordError, StoreError
 from bench.schema import SCHEMA_VERSION, WorkerFiles
 from bench.store import Store, read
@@ -143,7 +142,7 @@ def test_full_disk_says_what_is_safe_and_what_to_do(
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store_module.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StoreError) as caught:
         store.write_trial(second)
     message = str(caught.value)
@@ -164,7 +163,7 @@ def test_interrupt_during_a_write_leaves_the_old_record_or_none(
     def interrupt(_descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store_module.os, "fsync", interrupt)
+    monkeypatch.setattr("os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         store.write_trial(record)
     monkeypatch.undo()
