@@ -72,7 +72,7 @@ def _judge(
     if _below(ceiling, target) and not _beaten(speedup, ceiling):
         return ClaimVerdict.IMPOSSIBLE, ()
     if speedup.low is None:
-        return ClaimVerdict.UNDECIDED, (f"no interval: {speedup.why}",)
+        return ClaimVerdict.UNDECIDED, (f"there is no interval ({speedup.why})",)
     if _below(speedup, target):
         return ClaimVerdict.REFUTED, ()
     if speedup.low < target:

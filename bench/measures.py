@@ -152,7 +152,7 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
         steady_epoch_s=level,
         images_per_s=steady[0].images / level.median if level else None,
         first_batch_s=stats.median([trial.first_batch_ns / NS_PER_S for trial in good]),
-        first_epoch_s=stats.median([item.first for item in times]),
+        first_epoch_s=stats.amortised(times, 1),
         boundary_gap_s=stats.median(gaps),
         longest_gap_s=max(gaps, default=None),
         gaps_s=gaps,

@@ -228,7 +228,7 @@ def _interval(logs: Array, draws: Array, freedom: int) -> Interval | None:
         return None
     centre = float(np.mean(logs))
     if blocks < MIN_BLOCKS:
-        why = f"{blocks} of at least {MIN_BLOCKS} blocks"
+        why = f"{blocks} block{'s'[: blocks - 1]} measured, an interval needs {MIN_BLOCKS}"
         return Interval(math.exp(centre), None, None, blocks, why)
     error = float(np.std(np.mean(logs[_block_draws(blocks)], axis=1)))
     half = _student(blocks - 1) * error * math.sqrt(blocks / (blocks - 1))

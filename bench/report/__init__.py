@@ -1,0 +1,1 @@
+"""Results become Markdown, figures, CSV and JSON: formatting only, no arithmetic."""

@@ -1,0 +1,224 @@
+"""The report's sections in words: proofs, findings, environment, data, failures, reproduction."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import PurePath
+
+from bench.evidence import Finding
+from bench.report import formats
+from bench.results import RunResults
+from bench.schema import ProofStatus, RunConfig, TrialRecord, VariantProof
+
+LOG_LINES = 15
+
+
+def fairness(results: RunResults) -> str:
+    """That the variants do the same work, and what differs on purpose."""
+    variants = results.run.config.variants
+    rows = [_fairness_row(variant, results.proofs.get(variant)) for variant in variants]
+    header = ["Variant", "Stages found in its graph", "Checked", "Differs on purpose", "Failed"]
+    return "\n\n".join(
+        [
+            "## Fairness: does every variant do the same work?",
+            "Before it was timed, each pipeline was built and looked at: its own graph, and what "
+            "it delivered in two epochs.",
+            formats.text_table(header, rows),
+            _checks_made(results),
+        ]
+    ).rstrip()
+
+
+def _fairness_row(variant: str, proof: VariantProof | None) -> list[str]:
+    if proof is None:
+        return [variant, "**no proof**", formats.NOTHING, formats.NOTHING, formats.NOTHING]
+    held = sum(check.status is ProofStatus.OK for check in proof.checks)
+    checked = f"{held} of {len(proof.checks)} held"
+    if proof.images_checked:
+        checked += f" ({formats.plural(proof.images_checked, 'image')})"
+    return [
+        variant,
+        " > ".join(proof.stages) or "no tf.data graph",
+        checked,
+        _checks(proof, ProofStatus.DIFFERS),
+        _checks(proof, ProofStatus.FAILED),
+    ]
+
+
+def _checks(proof: VariantProof, status: ProofStatus) -> str:
+    return (
+        "; ".join(
+            f"{check.check}: expected {check.expected}, found {check.found}"
+            + (f" ({check.remedy})" if status is ProofStatus.FAILED and check.remedy else "")
+            for check in proof.checks
+            if check.status is status
+        )
+        or formats.NOTHING
+    )
+
+
+def _checks_made(results: RunResults) -> str:
+    names = dict.fromkeys(c.check for proof in results.proofs.values() for c in proof.checks)
+    return f"Checks: {', '.join(names)}." if names else "Nothing was checked."
+
+
+def findings(results: RunResults) -> str:
+    """What to know before believing or acting on the numbers."""
+    title = "## Findings"
+    if not results.findings:
+        return f"{title}\n\nNone: nothing measured here speaks against the numbers."
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in results.findings:
+        key = str(finding.severity), finding.code, finding.remedy
+        groups.setdefault(key, []).append(finding)
+    return "\n\n".join([title, *(_group(*key, found) for key, found in groups.items())])
+
+
+def _group(severity: str, code: str, remedy: str, found: list[Finding]) -> str:
+    """Findings of one kind: the remedy once, then each place with its measured cost."""
+    lines = [f"**{severity}: {code}.** Remedy: {remedy}.", "", *map(_place, found)]
+    return "\n".join(lines)
+
+
+def _place(finding: Finding) -> str:
+    costs = []
+    if finding.cost_s is not None:
+        costs.append(f"{formats.seconds(finding.cost_s)} an epoch")
+    if finding.cost_share is not None:
+        costs.append(formats.percent(finding.cost_share))
+    cost = f" (cost: {', '.join(costs)})" if costs else ""
+    return f"- {formats.cell(finding.where)}: {formats.cell(finding.what)}{cost}"
+
+
+def environment(results: RunResults) -> str:
+    """The machine and the versions."""
+    machine = results.run.environment
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    rows = [
+        ["CPU", f"{machine.cpu_model}, {formats.plural(machine.cores, 'core')}"],
+        ["memory", formats.size(machine.memory_bytes)],
+        ["GPU", ", ".join(machine.gpus) or "none"],
+        ["platform", machine.platform],
+        ["Python, backend", f"{machine.python}, {machine.backend}"],
+        ["versions", versions],
+        ["unsteadiness before the run", formats.percent(machine.noise)],
+        ["load (1 min) before the run", f"{machine.load_1min:.2f}"],
+        ["leafbench", results.run.leafbench_version],
+        ["run", f"{results.run.run_id}, {results.run.created_at}"],
+    ]
+    return f"## Environment\n\n{formats.text_table(['', ''], rows)}"
+
+
+def data(results: RunResults) -> str:
+    """The images."""
+    images = results.run.data
+    counts = [
+        formats.plural(images.train_images, "training image"),
+        formats.plural(images.validation_images, "validation image"),
+        formats.plural(images.test_images, "test image") if images.test_images else "no test set",
+    ]
+    sizes = sorted(images.image_sizes.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{size} ({count:,})" for size, count in sizes[:5])
+    if len(sizes) > 5:
+        shown += f", and {len(sizes) - 5} other sizes"
+    rows = [
+        ["folder", f"{images.root} ({images.source})"],
+        ["images", ", ".join(counts)],
+        ["classes", f"{len(images.class_names)}: {', '.join(images.class_names)}"],
+        ["sizes", shown or formats.NOTHING],
+        ["fingerprint", images.fingerprint],
+        ["left out as bad", _listed(images.skipped)],
+        ["converted to RGB", _listed(images.converted)],
+    ]
+    return f"## Data\n\n{formats.text_table(['', ''], rows)}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    if not names:
+        return "none"
+    shown = ", ".join(names[:10])
+    return f"{len(names):,}: {shown}" + (", ..." if len(names) > 10 else "")
+
+
+def failed_trials(results: RunResults) -> str:
+    """Each failed trial with the end of its log, and what has no record."""
+    parts = ["## Failed trials"]
+    if not results.failed:
+        parts.append("None failed.")
+    parts += [_failed(trial) for trial in results.failed]
+    if results.missing:
+        names = tuple(f"`{spec.name}`" for spec in results.missing)
+        parts.append(f"Without a record: {_listed(names)}.")
+    return "\n\n".join(parts)
+
+
+def _failed(trial: TrialRecord) -> str:
+    if trial.failure is None:
+        return ""
+    head = f"**`{trial.spec.name}`**, {trial.failure.kind}: {formats.cell(trial.failure.message)}"
+    tail = trial.failure.log_tail.replace("```", "'''").splitlines()[-LOG_LINES:]
+    lines = [head, "", "```text", *tail, "```"] if tail else [head]
+    return "\n".join(lines)
+
+
+def how_to_read(results: RunResults) -> str:
+    """How the numbers came about."""
+    config = results.run.config
+    augmented = (
+        "Augmentation is random change to the training images (flips, shifts, turns, zoom, "
+        "contrast)."
+        if config.augment
+        else "No variant augments its images in this run."
+    )
+    return (
+        "## How to read this\n\n"
+        "Each trial is a fresh process. A *block* tries every variant once; every second block "
+        "runs in reverse order. A speedup is a ratio formed inside a block, so that a machine "
+        "that slows down slows both sides; its centre is the geometric mean over blocks. Its 95% "
+        "interval is a bootstrap over blocks, then epochs, with Student's quantiles because "
+        f"blocks are few ({config.blocks} planned here). A trial's value is the mean of its "
+        "steady epochs, so rare stalls count. The interval covers what varied between blocks of "
+        f"this run on this machine, not other machines or images. {augmented} Every raw number "
+        "is in `trials/*.json`; `results.csv` and `summary.json` hold what is shown here, "
+        "unrounded."
+    )
+
+
+def reproduce(results: RunResults) -> str:
+    """The exact commands."""
+    command = results.run.command
+    typed = shlex.join([PurePath(command[0]).name, *command[1:]]) if command else "unknown"
+    config = results.run.config
+    lines = [
+        f"# images: {results.run.data.source}; fingerprint {results.run.data.fingerprint}",
+        shlex.join(_run_command(config)),
+        f"leafbench report {shlex.quote(f'reports/{results.run.run_id}')}",
+    ]
+    commands = "\n".join(lines)
+    return (
+        f"## Reproduce\n\nThis run was started with `{typed}`. Everything spelled out:\n\n"
+        f"```sh\n{commands}\n```"
+    )
+
+
+def _run_command(config: RunConfig) -> list[str]:
+    claim = config.claim
+    options: dict[str, str] = {
+        "--suite": config.suite,
+        "--data": config.data,
+        "--variants": ",".join(config.variants),
+        "--phases": ",".join(config.phases),
+        "--blocks": str(config.blocks),
+        "--epochs": str(config.epochs),
+        "--batch-size": str(config.batch_size),
+        "--image-size": str(config.image_size),
+        "--seed": str(config.seed),
+        "--claim": f"{formats.target(claim.target)}x",
+        "--baseline": claim.baseline,
+        "--candidate": claim.candidate,
+    }
+    if config.images is not None:
+        options["--images"] = str(config.images)
+    words = [word for option in options.items() for word in option]
+    flags = {"--skip-bad": config.skip_bad, "--no-augment": not config.augment}
+    return ["leafbench", "run", *words, *(flag for flag, given in flags.items() if given)]

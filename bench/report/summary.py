@@ -1,0 +1,109 @@
+"""`summary.json`: the results for programs. Versioned; null where there is no number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bench.claim import ClaimAudit
+from bench.measures import VariantResult
+from bench.report.verdict import sentences
+from bench.results import RunResults
+from bench.stats import Interval
+
+SUMMARY_VERSION = 1
+
+
+def summary_json(results: RunResults) -> bytes:
+    """The summary as indented JSON, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(summary(results)), indent=1) + b"\n"
+
+
+def summary(results: RunResults) -> dict[str, Any]:
+    """The summary as plain values."""
+    run = results.run
+    return {
+        "schema_version": SUMMARY_VERSION,
+        "run_id": run.run_id,
+        "created_at": run.created_at,
+        "leafbench_version": run.leafbench_version,
+        "command": run.command,
+        "complete": not results.missing and not results.failed,
+        "trials": {
+            "planned": len(run.plan),
+            "recorded": results.recorded,
+            "failed": len(results.failed),
+        },
+        "environment": run.environment,
+        "data": {"fingerprint": run.data.fingerprint, "train_images": run.data.train_images},
+        "verdict": " ".join(sentences(results)),
+        "claim": _claim(results.claim),
+        "claims": [_claim(audit) for audit in results.claims],
+        "variants": [_variant(item) for item in results.variants],
+        "ceilings": [
+            {
+                "variant": item.variant,
+                "phase": item.phase,
+                "steady_epoch_s": interval(item.steady_epoch_s),
+                "speedup": interval(item.speedup),
+            }
+            for item in results.ceilings
+        ],
+        "noise_floor": {phase: interval(floor) for phase, floor in results.noise_floor.items()},
+        "findings": results.findings,
+    }
+
+
+def interval(value: Interval | None) -> dict[str, Any] | None:
+    """Median, low and high; the ends null where there is no interval, with the reason."""
+    if value is None:
+        return None
+    ends = {"median": value.median, "low": value.low, "high": value.high, "blocks": value.blocks}
+    return ends | ({"why_no_interval": value.why} if value.why else {})
+
+
+def _claim(audit: ClaimAudit) -> dict[str, Any]:
+    return {
+        "phase": audit.phase,
+        "target": audit.claim.target,
+        "baseline": audit.claim.baseline,
+        "candidate": audit.claim.candidate,
+        "speedup": interval(audit.speedup),
+        "ceiling": interval(audit.ceiling),
+        "verdict": audit.verdict,
+        "reasons": audit.reasons,
+        "blocks_needed": audit.blocks_needed,
+    }
+
+
+def _variant(item: VariantResult) -> dict[str, Any]:
+    return {
+        "variant": item.variant,
+        "phase": item.phase,
+        "epochs": item.epochs,
+        "steady_epoch_s": interval(item.steady_epoch_s),
+        "images_per_s": item.images_per_s,
+        "speedup": interval(item.speedup),
+        "share_of_ceiling": item.share_of_ceiling.median if item.share_of_ceiling else None,
+        "input_wait_share": item.input_wait_share,
+        "boundary_gap_s": item.boundary_gap_s,
+        "longest_gap_s": item.longest_gap_s,
+        "first_batch_s": item.first_batch_s,
+        "first_epoch_s": item.first_epoch_s,
+        "amortised_epoch_s": {str(k): value for k, value in item.amortised_s.items()},
+        "amortised_speedup": {
+            str(k): interval(value)
+            for k, value in (item.comparison.amortised if item.comparison else {}).items()
+        },
+        "compute_ceiling_s": item.ceiling_s,
+        "loader_ceiling_s": item.loader_epoch_s,
+        "val_accuracy": item.accuracy.value if item.accuracy else None,
+        "val_accuracy_by_epoch": [point.val_accuracy for point in item.curve],
+        "test_accuracy": item.test_accuracy,
+        "peak_rss_bytes": item.peak_rss_bytes,
+        "cpu_share": item.cpu_share,
+        "other_load_share": item.other_load_share,
+        "trials": item.trials,
+        "failed": item.failed,
+    }
