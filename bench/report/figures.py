@@ -59,8 +59,7 @@ def speedup(results: RunResults) -> Figure | None:
     for row, item in enumerate(rows):
         _interval_row(axes, row, item)
     _log_axis(axes, results, rows)
-    _ceiling_band(axes, results)
-    _mark(axes, 1.0, "-", f"{results.claim.claim.baseline} = 1", 0)
+    _marks(axes, results)
     axes.set_xlabel(f"times as fast as {results.claim.claim.baseline} per steady epoch (log scale)")
     return figure
 
