@@ -30,7 +30,7 @@ def _opening(results: RunResults) -> str:
     if results.failed:
         failed = formats.plural(len(results.failed), "trial")
         parts.append(f"**{failed} failed** and count for nothing; see [below](#failed-trials).")
-    if any(item.steady_epoch_s for item in results.variants):
+    if any(item.speedup for item in results.variants):
         parts.append("![Speedup of each variant](figures/speedup.png)")
     parts.append(_overview(results))
     return "\n\n".join(parts)

@@ -27,11 +27,13 @@ def per_variant(results: RunResults) -> str:
         "CPU used",
         "Trials",
     ]
-    rows = [_variant_row(results, item) for item in (*results.variants, *results.ceilings)]
+    shown = (*results.variants, *results.ceilings)
+    rows = [_variant_row(results, item) for item in shown]
+    drawn = any(item.breakdown for item in shown)
     return "\n\n".join(
         [
             "## Where an epoch's time goes",
-            "![Parts of a steady epoch](figures/breakdown.png)",
+            *(["![Parts of a steady epoch](figures/breakdown.png)"] if drawn else []),
             formats.table(header, rows),
             "Seconds of a steady epoch. *Wait*: a step has no batch yet. *Compute*: from its batch "
             "to updated weights. *Boundary*: before the first step and after the last one. "
@@ -39,7 +41,7 @@ def per_variant(results: RunResults) -> str:
             "first column is the geometric mean over blocks with its 95% interval. *Gap*: from an "
             "epoch's last step to the next one's first, validation apart. *CPU used*: share of "
             "all cores over the whole trial.",
-            "![Every steady epoch](figures/epochs.png)",
+            *(["![Every steady epoch](figures/epochs.png)"] if drawn else []),
         ]
     )
 

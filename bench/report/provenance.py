@@ -66,7 +66,7 @@ def findings(results: RunResults) -> str:
     """What to know before believing or acting on the numbers."""
     title = "## Findings"
     if not results.findings:
-        return f"{title}\n\nNone: nothing measured here speaks against the numbers."
+        return f"{title}\n\nThere are none: nothing measured here speaks against the numbers."
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in results.findings:
         key = str(finding.severity), finding.code, finding.remedy
@@ -144,7 +144,7 @@ def failed_trials(results: RunResults) -> str:
     """Each failed trial with the end of its log, and what has no record."""
     parts = ["## Failed trials"]
     if not results.failed:
-        parts.append("None failed.")
+        parts.append("No trial failed.")
     parts += [_failed(trial) for trial in results.failed]
     if results.missing:
         names = tuple(f"`{spec.name}`" for spec in results.missing)

@@ -1,0 +1,52 @@
+"""Trials of two variants become a comparison."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.compare import Outcome, block_times, compare
+from tests.bench.samples import failed_record, trial_record, trial_spec
+
+
+def trials(variant, values, first=12.0):
+    return [
+        trial_record(trial_spec(variant, block=block), (first, value, value * 1.001))
+        for block, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ((5.0, 5.1, 4.9), Outcome.FASTER),
+        ((20.0, 21.0, 19.0), Outcome.SLOWER),
+        ((10.0, 11.0, 9.0), Outcome.NO_DIFFERENCE),
+        ((5.0, 5.1), Outcome.NO_INTERVAL),
+    ],
+)
+def test_outcomes(values, outcome):
+    found = compare(trials("default", (10.0, 10.1, 9.9)), trials("in_model", values))
+    assert found.outcome is outcome
+    assert (found.phase, found.baseline, found.variant) == ("cnn", "default", "in_model")
+
+
+def test_no_common_block_is_nothing_measured():
+    base = trials("default", (10.0,))
+    other = [trial_record(trial_spec("in_model", block=5))]
+    assert compare(base, other).outcome is Outcome.NOTHING
+    assert compare(base, []) is None
+
+
+def test_failed_trials_are_left_out():
+    spec = trial_spec("in_model", block=1)
+    assert block_times([failed_record(spec)]) == ()
+    found = compare(trials("default", (10.0, 10.0)), [failed_record(spec)])
+    assert found.outcome is Outcome.NOTHING
+
+
+def test_the_first_epoch_only_counts_in_the_amortised_speedup():
+    base, other = trials("default", (10.0,) * 3, 10.0), trials("cache", (5.0,) * 3, 50.0)
+    found = compare(base, other)
+    assert found.speedup.median == pytest.approx(2.0)
+    assert found.amortised[1].median == pytest.approx(0.2)
+    assert found.amortised[5].median == pytest.approx(50.02 / 70.01, rel=1e-3)
