@@ -86,7 +86,7 @@ def _compute_bound(item: VariantResult) -> Iterator[Finding]:
         return
     what = (
         f"runs at {share.median:.0%} of what its model allows with a batch already on the device: "
-        f"with this augmentation place no pipeline change can give more than "
+        f"with this augmentation place no pipeline change can give more than about "
         f"{1 / share.median:.2f}x"
     )
     remedy = "make the model's step cheaper (device, precision, compilation); not the pipeline"

@@ -63,8 +63,8 @@ def main() -> int:
         slow |= label == "ordinary" and total > GOAL_S
         print(
             f"{label}: {trials} trials in {total:.2f} s (decode {decode:.2f}, compute "
-            f"{compute:.2f}, render {render:.2f}; median of {REPEATS} processes, goal {GOAL_S:g} s; "
-            f"{time.perf_counter() - begin:.0f} s in all)"
+            f"{compute:.2f}, render {render:.2f}; median of {REPEATS} processes, goal "
+            f"{GOAL_S:g} s; {time.perf_counter() - begin:.0f} s in all)"
         )
     return int(slow)
 

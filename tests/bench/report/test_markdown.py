@@ -1,6 +1,7 @@
 """The report as a whole, under a golden file, and what it says when something is missing.
 
-After a change on purpose: `LEAFBENCH_UPDATE_GOLDEN=1 pytest tests/bench/report`, then read the diff.
+After a change on purpose run `LEAFBENCH_UPDATE_GOLDEN=1 pytest tests/bench/report`, and read the
+diff.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def test_it_opens_with_the_verdict_in_two_sentences():
     title, sentences = markdown(make()).split("\n\n")[:2]
     assert title == "# Is in_model 7 times as fast as default here? **Impossible here**"
     assert re.match(
-        r"On this machine in_model is 1\.1\d times as fast as default per epoch \(95% interval .*\), "
-        r"not 7 times\. No input pipeline can be more than about 1\.4\d times as fast here .*\.$",
+        r"On this machine in_model is 1\.1\d times as fast as default per epoch "
+        r"\(95% interval .*\), not 7 times\. No input pipeline can be more than about 1\.4\d times as fast here .*\.$",
         sentences,
     )
 

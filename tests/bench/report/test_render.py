@@ -132,7 +132,7 @@ def test_a_full_disk_leaves_the_old_report(results, tmp_path, monkeypatch):
     render(results, tmp_path)
     before = (tmp_path / "report.md").read_bytes()
 
-    def full(self, data):
+    def full(_path, _data):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
