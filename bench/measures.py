@@ -13,7 +13,7 @@ from itertools import pairwise
 from bench import stats
 from bench.compare import HORIZONS, NS_PER_S, Comparison, block_times, steady_epochs
 from bench.schema import EpochRecord, TrialRecord, TrialStatus
-from bench.stats import Interval
+from bench.stats import BlockTimes, Interval
 from leafmodel.pipelines.spec import PipelineSpec
 
 
@@ -67,14 +67,13 @@ class VariantResult:
     Attributes:
         trials, failed, planned: trials that went well, that failed, and that the plan has.
         epochs: epochs of the longest trial, the first one included.
-        boundary_gap_s, longest_gap_s: end of an epoch to the first step of the next one, validation
-            apart; median and longest.
+        gaps_s: every epoch boundary, from the last step to the first step of the next epoch,
+            validation apart.
         amortised_s: seconds an epoch if that many epochs are trained.
         comparison: with the baseline; None for the baseline itself, or if it is not in the run.
         ceiling_s: a steady epoch of the same model on a batch that already lies on the device.
         share_of_ceiling: ceiling / steady epoch, formed inside blocks; 1 is as fast as can be.
         loader_epoch_s: the pipeline drained with no model.
-        bound_s: the longer of the two ceilings: no epoch of this pipeline is shorter.
         cpu_share: of all cores, used by the trial. other_load_share: by everything else (worst).
     """
 
@@ -88,11 +87,7 @@ class VariantResult:
     steps: int
     images: int
     steady_epoch_s: Interval | None
-    images_per_s: float | None
     first_batch_s: float | None
-    first_epoch_s: float | None
-    boundary_gap_s: float | None
-    longest_gap_s: float | None
     gaps_s: tuple[float, ...]
     input_wait_share: float | None
     breakdown: Breakdown | None
@@ -101,7 +96,6 @@ class VariantResult:
     ceiling_s: float | None
     share_of_ceiling: Interval | None
     loader_epoch_s: float | None
-    bound_s: float | None
     accuracy: Accuracy | None
     test_accuracy: float | None
     curve: tuple[CurvePoint, ...]
@@ -115,6 +109,32 @@ class VariantResult:
     def speedup(self) -> Interval | None:
         """Over the baseline, steady epochs."""
         return self.comparison.speedup if self.comparison else None
+
+    @property
+    def images_per_s(self) -> float | None:
+        """In steady epochs."""
+        return self.images / self.steady_epoch_s.median if self.steady_epoch_s else None
+
+    @property
+    def first_epoch_s(self) -> float | None:
+        """The epoch that also traces and fills caches."""
+        return self.amortised_s[1]
+
+    @property
+    def boundary_gap_s(self) -> float | None:
+        """The median gap at an epoch boundary."""
+        return stats.median(self.gaps_s)
+
+    @property
+    def longest_gap_s(self) -> float | None:
+        """The longest gap at an epoch boundary."""
+        return max(self.gaps_s, default=None)
+
+    @property
+    def bound_s(self) -> float | None:
+        """The longer of the two ceilings: no epoch of this pipeline is shorter."""
+        ceilings = (self.ceiling_s, self.loader_epoch_s)
+        return max((value for value in ceilings if value is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -133,10 +153,8 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
     good = [trial for trial in trials if trial.status is TrialStatus.OK]
     times, ceiling = block_times(good), block_times(context.ceiling)
     steady = [epoch for trial in good for epoch in steady_epochs(trial)]
-    level, ceiling_level = stats.level(times), stats.level(ceiling)
-    ceiling_s = ceiling_level.median if ceiling_level else None
-    loader_s = stats.median([ns / NS_PER_S for trial in good for ns in trial.loader_epoch_ns])
-    gaps = tuple(gap for trial in good for gap in boundary_gaps(trial))
+    ceiling_level = stats.level(ceiling)
+    drains = [ns / NS_PER_S for trial in good for ns in trial.loader_epoch_ns]
     every = [epoch for trial in good for epoch in trial.epochs]
     spec = trials[0].spec
     return VariantResult(
@@ -149,21 +167,16 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
         epochs=max((len(trial.epochs) for trial in good), default=0),
         steps=max((len(epoch.step_ns) for epoch in every), default=0),
         images=max((epoch.images for epoch in every), default=0),
-        steady_epoch_s=level,
-        images_per_s=steady[0].images / level.median if level else None,
+        steady_epoch_s=stats.level(times),
         first_batch_s=stats.median([trial.first_batch_ns / NS_PER_S for trial in good]),
-        first_epoch_s=stats.amortised(times, 1),
-        boundary_gap_s=stats.median(gaps),
-        longest_gap_s=max(gaps, default=None),
-        gaps_s=gaps,
+        gaps_s=tuple(gap for trial in good for gap in boundary_gaps(trial)),
         input_wait_share=_wait_share(steady),
         breakdown=_breakdown(steady),
         amortised_s={epochs: stats.amortised(times, epochs) for epochs in HORIZONS},
         comparison=context.comparison,
-        ceiling_s=ceiling_s,
+        ceiling_s=ceiling_level.median if ceiling_level else None,
         share_of_ceiling=stats.ratio(ceiling, times) if ceiling else None,
-        loader_epoch_s=loader_s,
-        bound_s=max((s for s in (ceiling_s, loader_s) if s is not None), default=None),
+        loader_epoch_s=stats.median(drains),
         accuracy=_accuracy(good, context.validation_images),
         test_accuracy=stats.mean([t.test_accuracy for t in good if t.test_accuracy is not None]),
         curve=_curve(good),
@@ -171,11 +184,7 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
         cpu_share=stats.mean([trial.cpu_ns / (trial.wall_ns * context.cores) for trial in good]),
         other_load_share=max((other_load(trial, context.cores) for trial in good), default=None),
         traces=max((trial.traces for trial in good), default=0),
-        dots=tuple(
-            Dot(item.block, number, seconds)
-            for item in times
-            for number, seconds in enumerate(item.steady, 1)
-        ),
+        dots=_dots(times),
     )
 
 
@@ -192,6 +201,14 @@ def other_load(trial: TrialRecord, cores: int) -> float:
 def seconds_to(curve: Sequence[CurvePoint], accuracy: float) -> float | None:
     """Training time until the mean accuracy reached `accuracy`; None if it never did."""
     return next((point.wall_s for point in curve if point.val_accuracy >= accuracy), None)
+
+
+def _dots(times: Sequence[BlockTimes]) -> tuple[Dot, ...]:
+    return tuple(
+        Dot(item.block, number, seconds)
+        for item in times
+        for number, seconds in enumerate(item.steady, 1)
+    )
 
 
 def _wait_share(steady: Sequence[EpochRecord]) -> float | None:

@@ -46,7 +46,8 @@ def test_it_opens_with_the_verdict_in_two_sentences():
     assert title == "# Is in_model 7 times as fast as default here? **Impossible here**"
     assert re.match(
         r"On this machine in_model is 1\.1\d times as fast as default per epoch "
-        r"\(95% interval .*\), not 7 times\. No input pipeline can be more than about 1\.4\d times as fast here .*\.$",
+        r"\(95% interval .*\), not 7 times\. "
+        r"No input pipeline can be more than about 1\.4\d times as fast here .*\.$",
         sentences,
     )
 
