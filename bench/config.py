@@ -262,11 +262,6 @@ def _check_claim(config: RunConfig) -> None:
                 f"({', '.join(config.variants)}): add it with "
                 f"--variants {','.join((*config.variants, name))}, or name another with --{role}."
             )
-    if claim.baseline == claim.candidate:
-        raise ConfigError(
-            f"Baseline and candidate of the claim are both {claim.baseline!r}: name two variants. "
-            "How a variant compares with itself is in every report, as the noise floor."
-        )
 
 
 _FLAGS = {"target": "claim", "augment": "no-augment"}

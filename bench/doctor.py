@@ -93,12 +93,12 @@ def _installed(module: str) -> bool:
 def _advice(
     machine: Environment, disk_free: int, installed: Callable[[str], bool]
 ) -> Iterator[Advice]:
-    yield from _software(machine, installed)
+    yield from _software(installed)
     yield from _hardware(machine, disk_free)
     yield from _quiet(machine)
 
 
-def _software(machine: Environment, installed: Callable[[str], bool]) -> Iterator[Advice]:
+def _software(installed: Callable[[str], bool]) -> Iterator[Advice]:
     for module, package, lost in _NEEDED:
         if not installed(module):
             yield Advice(
@@ -106,13 +106,6 @@ def _software(machine: Environment, installed: Callable[[str], bool]) -> Iterato
                 f"{package} is not installed: {lost}",
                 f"pip install {package} (or make install)",
             )
-    if machine.backend != "tensorflow":
-        yield Advice(
-            Severity.WARNING,
-            f"Keras runs on {machine.backend}: the input wait of a step is only metered on "
-            "TensorFlow",
-            "unset KERAS_BACKEND",
-        )
 
 
 def _hardware(machine: Environment, disk_free: int) -> Iterator[Advice]:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
+from bench.environment import BACKEND
 from bench.errors import RecordError
 from bench.schema import (
     SCHEMA_VERSION,
@@ -34,7 +35,8 @@ from bench.schema import (
 )
 from bench.store import storing
 
-WORKER = (sys.executable, "-m", "bench.worker")
+# -P: a folder named `bench` where the user stands is not ours.
+WORKER = (sys.executable, "-P", "-m", "bench.worker")
 LOG_TAIL_LINES = 40
 GRACE_S = 5.0
 _TICK_S = 1.0
@@ -232,6 +234,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 
 def _environment(began_ns: int) -> dict[str, str]:
     return os.environ | {
+        "KERAS_BACKEND": BACKEND,  # whatever the user's Keras is set to
         "LEAFBENCH_SPAWNED_NS": str(began_ns),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",

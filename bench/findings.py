@@ -13,13 +13,13 @@ from bench import suspicions
 from bench.evidence import Evidence, Finding, Severity, where
 from bench.measures import VariantResult
 from bench.schema import ProofCheck, ProofStatus
-from leafmodel.pipelines.spec import Cache, Loader
+from leafmodel.pipelines.spec import Cache, Loader, PipelineSpec
 
 __all__ = ["Evidence", "Finding", "Severity", "find"]
 
-# A boundary gap is a stall if it is as long as several steps: creating an iterator is a fraction
-# of one, and a short one cannot matter.
-STALL_STEPS = 3.0
+# A boundary gap is a stall if it is longer than a step: creating an iterator takes milliseconds.
+STALL_STEPS = 1.0
+# A shorter gap can be one slow first batch of small images; it cannot matter.
 STALL_MIN_S = 0.25
 # A quarter of memory for one cache still leaves room for the model; beyond a half it competes.
 CACHE_MEMORY_SHARE = 0.5
@@ -51,7 +51,7 @@ def _stall(item: VariantResult) -> Iterator[Finding]:
     if not stalls:
         return
     cost_s = sum(stalls) / len(item.gaps_s)
-    code, remedy = _STALL_REMEDIES[item.pipeline.autotune]
+    code, remedy = _stall_remedy(item.pipeline)
     what = (
         f"{len(stalls)} of {len(item.gaps_s)} epoch boundaries stalled, the longest for "
         f"{max(stalls):.1f} s; a step takes {step_s:.2f} s"
@@ -59,14 +59,19 @@ def _stall(item: VariantResult) -> Iterator[Finding]:
     yield Finding(code, Severity.WARNING, what, where(item), remedy, cost_s=cost_s)
 
 
-_STALL_REMEDIES = {
-    True: (
-        "autotune-stall",
-        "set options.autotune.enabled = False and name parallelism and prefetch: the autotuner's "
-        "thread sleeps for up to a minute and is joined when an epoch's iterator is destroyed",
-    ),
-    False: ("slow-boundary", "look at what starts and ends an epoch: iterator, workers, callbacks"),
-}
+def _stall_remedy(pipeline: PipelineSpec) -> tuple[str, str]:
+    if pipeline.loader is Loader.IMAGE_DATA_GENERATOR:
+        return "autotune-stall", (
+            "use tf.data with autotune off: fit() itself puts an autotuned prefetch around every "
+            "generator, whose autotuner is waited for when an epoch's iterator is destroyed"
+        )
+    if pipeline.autotune:
+        return "autotune-stall", (
+            "set options.autotune.enabled = False and name parallelism and prefetch: the "
+            "autotuner's thread sleeps for up to a minute and is waited for when an epoch's "
+            "iterator is destroyed"
+        )
+    return "slow-boundary", "look at what starts and ends an epoch: iterator, workers, callbacks"
 
 
 def _input_bound(item: VariantResult) -> Iterator[Finding]:
@@ -87,7 +92,7 @@ def _compute_bound(item: VariantResult) -> Iterator[Finding]:
     what = (
         f"runs at {share.median:.0%} of what its model allows with a batch already on the device: "
         f"with this augmentation place no pipeline change can give more than about "
-        f"{1 / share.median:.2f}x"
+        f"{max(1.0, 1 / share.median):.2f}x"
     )
     remedy = "make the model's step cheaper (device, precision, compilation); not the pipeline"
     cost = max(0.0, 1 - share.median)

@@ -89,6 +89,7 @@ class EpochRecord:
     Attributes:
         epoch: from 0; epoch 0 includes tracing and cache filling.
         epoch_ns: from the epoch's begin to its end, iterator handling included, validation not.
+            Epoch 0 begins with the call of `fit`, so that nothing prepared there is hidden.
         head_ns: from the epoch's begin to its first step's begin.
         tail_ns: from the last step's end to the epoch's end. An iterator that takes long to be
             destroyed shows here. The gap at a boundary is one epoch's tail and the next one's head.
@@ -97,7 +98,8 @@ class EpochRecord:
         wait_ns: for each step, from its begin until its batch was there; None where not metered.
         compute_ns: for each step, from its batch being there until the weights were updated.
         images: images trained on.
-        loss, accuracy: training, averaged over the epoch.
+        loss, accuracy: training, averaged over the epoch; None where it is no finite number (a
+            diverged training is still a timing).
         val_loss, val_accuracy: on the validation images, after the epoch.
         validation_ns: time that validation took; not part of `epoch_ns`.
     """
@@ -110,8 +112,8 @@ class EpochRecord:
     wait_ns: tuple[int, ...] | None
     compute_ns: tuple[int, ...] | None
     images: int
-    loss: float
-    accuracy: float
+    loss: float | None
+    accuracy: float | None
     val_loss: float | None
     val_accuracy: float | None
     validation_ns: int
@@ -152,7 +154,7 @@ class TrialRecord:
         loader_epoch_ns: epochs of the same pipeline drained with no model, after training.
         test_accuracy: after the last epoch, where there is a test set.
         peak_rss_bytes: of the trial's process.
-        cpu_ns: CPU time that the trial's process used, all threads.
+        cpu_ns: CPU time that the trial's process used, all threads, from its start to its record.
         other_cpu_ns: CPU time that everything else on the machine used meanwhile.
         traces: 1, and one more for every time the training step was traced after the first epoch.
         step_clock: `begin_to_begin` (host) or how else steps were timed.

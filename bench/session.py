@@ -201,16 +201,18 @@ def _measure(round_: _Round, records: dict[str, TrialRecord]) -> None:
 def _prove(round_: _Round) -> dict[str, Failure]:
     """Prove the variants that are not proved yet; why some must not be timed."""
     chosen = plan.pipelines(round_.run.config)
-    missing = {name: p for name, p in chosen.items() if name not in _proofs(round_)}
-    failure = None
-    if missing:
+    proofs = _proofs(round_)
+    broken: dict[str, Failure | None] = {}
+    while missing := {n: p for n, p in chosen.items() if n not in proofs and n not in broken}:
         round_.tools.progress.note(f"Proving that {len(missing)} variants are what they say")
         timeout_s = round_.run.config.trial_timeout_s * len(missing)
         failure = round_.executor.prove(
             round_.proof(missing), timeout_s, round_.tools.progress.step
         )
-    proofs = _proofs(round_)
-    reasons = {name: _unfit(proofs.get(name), failure) for name in chosen}
+        proofs = _proofs(round_)
+        # Proofs are made in order: the first that is missing broke the process, not those behind.
+        broken |= dict.fromkeys([n for n in missing if n not in proofs][:1], failure)
+    reasons = {name: _unfit(proofs.get(name), broken.get(name)) for name in chosen}
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 

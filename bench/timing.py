@@ -12,6 +12,7 @@ real-time clock, because TensorFlow has no other inside a graph.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -130,18 +131,23 @@ class EpochMeter(keras.callbacks.Callback):
         self._stamps = stamps
         self._on_epoch = on_epoch
         self._clocks = clocks
+        self._fit_begin_ns: int | None = None
         self._fit_begin_real_ns = 0
         self._epoch = _Epoch(0)
         self.first_batch_ns = 0
         self.epochs: list[EpochRecord] = []
 
     def fit_begins(self) -> None:
-        """Call just before `fit`: the first batch is timed from here."""
+        """Call just before `fit`: the first batch and the first epoch are timed from here."""
+        self._fit_begin_ns = self._clocks.monotonic_ns()
         self._fit_begin_real_ns = self._clocks.real_ns()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """An epoch's time starts here."""
-        self._epoch = _Epoch(self._clocks.monotonic_ns())
+        """An epoch's time starts here; the first one's with the call of `fit`."""
+        begin_ns = self._clocks.monotonic_ns()
+        if not self.epochs and self._fit_begin_ns is not None:
+            begin_ns = self._fit_begin_ns
+        self._epoch = _Epoch(begin_ns)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """A step starts here; its batch has not been fetched."""
@@ -172,15 +178,20 @@ class EpochMeter(keras.callbacks.Callback):
                 wait_ns=tuple(ready - begin for (ready, _), begin in waits) if waits else None,
                 compute_ns=tuple(done - ready for ready, done in stamps) if stamps else None,
                 images=self._images,
-                loss=float(logs["loss"]),
-                accuracy=float(logs["accuracy"]),
-                val_loss=loss,
-                val_accuracy=accuracy,
+                loss=_finite(logs["loss"]),
+                accuracy=_finite(logs["accuracy"]),
+                val_loss=_finite(loss),
+                val_accuracy=_finite(accuracy),
                 validation_ns=validated_ns - end_ns if self._evaluate else 0,
             )
         )
         if self._on_epoch:
             self._on_epoch(len(self.epochs))
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no NaN and no infinity: a diverged training has no loss."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _steps(epoch: _Epoch) -> tuple[int, ...]:

@@ -57,15 +57,15 @@ def limit(folder: Folder, images: int | None, *, seed: int = 0) -> Folder:
 
     Shares are rounded by largest remainder (the earlier class first in a tie), but every class
     keeps at least two images, or its only one. A class's images come off the front of one seeded
-    order, so that more images for the same seed only ever add to a class whose share grows. The
-    test images all stay.
+    order, so that more images for the same seed only ever add to a class whose share grows. Test
+    images are thinned alike, to the same part of them.
 
     Raises DataError for fewer images than two a class.
     """
     _require_seed(seed)
     if images is None:
         return folder
-    sizes = _sizes(folder)
+    sizes = _sizes(folder.training, len(folder.class_names))
     fewest = sum(min(_FEWEST_PER_CLASS, size) for size in sizes)
     if images < fewest:
         raise DataError(
@@ -74,8 +74,18 @@ def limit(folder: Folder, images: int | None, *, seed: int = 0) -> Folder:
         )
     if images >= len(folder.training):
         return folder
-    kept = _sample(folder, _shares(sizes, images), seed)
-    return replace(folder, training=tuple(file for file in folder.training if file in kept))
+    return replace(
+        folder,
+        training=_sample(folder.training, _shares(sizes, images), seed),
+        test=_thinned_test(folder, images, seed),
+    )
+
+
+def _thinned_test(folder: Folder, images: int, seed: int) -> tuple[ImageFile, ...]:
+    sizes = _sizes(folder.test, len(folder.class_names))
+    wanted = round(len(folder.test) * images / len(folder.training))
+    fewest = sum(min(_FEWEST_PER_CLASS, size) for size in sizes)
+    return _sample(folder.test, _shares(sizes, max(wanted, fewest)), seed)
 
 
 def _shares(sizes: Sequence[int], images: int) -> list[int]:
@@ -96,18 +106,18 @@ def _shares(sizes: Sequence[int], images: int) -> list[int]:
     return shares
 
 
-def _sample(folder: Folder, shares: Sequence[int], seed: int) -> set[ImageFile]:
+def _sample(files: Sequence[ImageFile], shares: Sequence[int], seed: int) -> tuple[ImageFile, ...]:
     kept: set[ImageFile] = set()
     for label, share in enumerate(shares):
-        members = [file for file in folder.training if file.label == label]
+        members = [file for file in files if file.label == label]
         order = np.random.RandomState([seed, label]).permutation(len(members))
         kept.update(members[index] for index in order[:share])
-    return kept
+    return tuple(file for file in files if file in kept)
 
 
-def _sizes(folder: Folder) -> list[int]:
-    found = Counter(file.label for file in folder.training)
-    return [found[label] for label in range(len(folder.class_names))]
+def _sizes(files: Sequence[ImageFile], classes: int) -> list[int]:
+    found = Counter(file.label for file in files)
+    return [found[label] for label in range(classes)]
 
 
 def _require_seed(seed: int) -> None:

@@ -118,9 +118,23 @@ def _shuffle_check(found: Sequence[Stage], files: int) -> Check:
     return Check(
         "shuffle",
         Status.OK if whole else Status.DIFFERS,
-        f"buffer of at least {files} (the images checked)",
+        f"buffer of at least {files}, the training images",
         text,
         "" if whole else "a smaller buffer mixes only neighbours",
+    )
+
+
+def _form_checks(spec: PipelineSpec) -> tuple[Check, ...]:
+    if spec.augment is not Augment.PIPELINE:
+        return ()
+    return (
+        Check(
+            "augmentation form",
+            Status.DIFFERS,
+            "five Keras layers, three resamplings",
+            "one SciPy resampling; zoom drawn apart for height and width",
+            "none: it is what ImageDataGenerator does",
+        ),
     )
 
 
@@ -128,6 +142,7 @@ def hidden_checks(spec: PipelineSpec, pipeline: Pipeline) -> tuple[Check, ...]:
     """What is added without being asked for: autotuning, a prefetch."""
     if spec.loader is Loader.IMAGE_DATA_GENERATOR:
         return (
+            *_form_checks(spec),
             Check(
                 "hidden prefetch",
                 Status.DIFFERS,

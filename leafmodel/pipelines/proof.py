@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from leafmodel.data.folder import ImageFile
 from leafmodel.pipelines.build import build
 from leafmodel.pipelines.checks import Check, Status, graph_checks, hidden_checks, verdict
-from leafmodel.pipelines.graph import stages
+from leafmodel.pipelines.graph import Stage, stages
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.resident import ResidentImages, decode_all
-from leafmodel.pipelines.spec import Augment, PipelineSpec, Resize
+from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec, Resize
 
 MOST_FILES = 256  # enough to see an order and a missing file; keeps a proof to seconds
 MOST_AUGMENTED = 48
@@ -39,16 +39,23 @@ class Proof:
 def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
     """Build the pipeline over a sample of the files; check graph, files, pixels, augmentation."""
     sample = replace(given, files=tuple(given.files)[:MOST_FILES])
+    found = _stages(spec, given)
     pipeline = build(spec, replace(sample, work=given.work / "proof"))
-    found = stages(pipeline.dataset) if pipeline.dataset is not None else ()
     checks = (
-        *graph_checks(spec, found, len(sample.files)),
+        *graph_checks(spec, found, len(given.files)),
         *hidden_checks(spec, pipeline),
         _label_check(pipeline, sample),
         *_file_checks(spec, sample),
         _augmentation_check(spec, pipeline, sample),
     )
     return Proof(tuple(map(str, found)), checks, len(sample.files))
+
+
+def _stages(spec: PipelineSpec, given: PipelineInput) -> tuple[Stage, ...]:
+    """The graph that is timed, over all files: a shuffle buffer may cover no more than a sample."""
+    if spec.loader in (Loader.IMAGE_DATA_GENERATOR, Loader.RESIDENT):
+        return ()
+    return stages(build(spec, replace(given, work=given.work / "whole")).dataset)
 
 
 def _numbered(sample: PipelineInput, folder: str) -> PipelineInput:

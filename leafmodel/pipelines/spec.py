@@ -142,6 +142,7 @@ def _check_resident(spec: PipelineSpec) -> None:
         prefetch=(0,),
         autotune=(False,),
         augment=(Augment.MODEL, Augment.NONE),
+        resize=(Resize.BILINEAR,),
     )
 
 

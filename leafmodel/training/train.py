@@ -47,6 +47,7 @@ def assemble(
             optimizer=keras.optimizers.Adam(phase.learning_rate),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
+            jit_compile=False,  # "auto" would compile some variants' models on a GPU, not others'
         )
     return Trainee(training, network)
 

@@ -68,9 +68,10 @@ class FakeExecutor:
             status = ProofStatus.FAILED if name in self._refuted else ProofStatus.OK
             check = ProofCheck("prefetch", status, "no prefetch", "a prefetch", "Set prefetch=0.")
             proof = VariantProof(SCHEMA_VERSION, name, pipeline, (), (check,), 8)
-            if name not in self._unproved:
-                (Path(request.out) / f"{name}.json").write_bytes(encode(proof))
-        return self._proof_failure
+            if name in self._unproved:
+                return self._proof_failure  # the process ends here
+            (Path(request.out) / f"{name}.json").write_bytes(encode(proof))
+        return None
 
     def run(self, request: TrialRequest, on_progress: OnProgress) -> TrialRecord:
         self.seen.append(request.spec.name)

@@ -112,7 +112,6 @@ def test_healthy_machine_needs_nothing() -> None:
         (replace(HEALTHY, load_1min=3.0), "warning: a load of 3.0 on 2 cores"),
         (replace(HEALTHY, memory_bytes=2 * GIB), "problem: 2.0 GiB of memory"),
         (replace(HEALTHY, memory_bytes=6 * GIB), "warning: the decoded images of the suite paper"),
-        (replace(HEALTHY, backend="jax"), "warning: Keras runs on jax"),
     ],
 )
 def test_each_lack_is_told_with_its_remedy(machine: Environment, expected: str) -> None:

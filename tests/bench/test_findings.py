@@ -56,13 +56,13 @@ def test_a_clean_run_accuses_nobody():
     assert {finding.severity for finding in found.values()} <= {Severity.INFO}
 
 
+def stalled(epoch):
+    lost = 9 * SECOND if epoch.epoch == 2 else 0
+    return replace(epoch, tail_ns=epoch.tail_ns + lost, epoch_ns=epoch.epoch_ns + lost)
+
+
 def test_a_stall_at_an_epoch_boundary_names_the_autotuner():
     run = run_record(variants=("default", "in_model", "keras_stock"))
-
-    def stalled(epoch):
-        lost = 9 * SECOND if epoch.epoch == 2 else 0
-        return replace(epoch, tail_ns=epoch.tail_ns + lost, epoch_ns=epoch.epoch_ns + lost)
-
     found = find(run, changed_epochs(quiet(run), "keras_stock", stalled))
     assert found["autotune-stall"].where == "keras_stock, cnn"
     assert found["autotune-stall"].cost_s == pytest.approx(9 / 3, rel=0.05)
@@ -70,6 +70,12 @@ def test_a_stall_at_an_epoch_boundary_names_the_autotuner():
     found = find(run, changed_epochs(quiet(run), "in_model", stalled))
     assert "autotune-stall" not in found
     assert found["slow-boundary"].where == "in_model, cnn"
+
+
+def test_a_stall_of_the_default_names_the_prefetch_that_keras_puts_around_it():
+    run = run_record()
+    found = find(run, changed_epochs(quiet(run), "default", stalled))
+    assert "autotuned prefetch around every generator" in found["autotune-stall"].remedy
 
 
 @pytest.mark.parametrize(

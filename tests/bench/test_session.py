@@ -150,6 +150,19 @@ def test_variant_without_a_proof_is_not_timed(config: RunConfig, out: Path) -> N
     assert failures[0].log_tail == "the log"
 
 
+def test_a_variant_that_breaks_the_proving_does_not_stop_the_others(
+    config: RunConfig, out: Path
+) -> None:
+    executor = FakeExecutor(
+        unproved=["default"], proof_failure=Failure(FailureKind.TIMEOUT, "killed", "")
+    )
+    start(config, out, tools(executor))
+    assert executor.proved == [config.variants, config.variants[1:]]
+    timed = {record.spec.variant for record in read(out).trials if record.status is TrialStatus.OK}
+    assert set(config.variants[1:]) <= timed
+    assert "default" not in timed
+
+
 def test_interrupt_keeps_what_is_measured_and_reports_it(config: RunConfig, out: Path) -> None:
     given = tools(FakeExecutor(on_trial=StopAt(3)))
     outcome = start(config, out, given)

@@ -69,6 +69,27 @@ def test_a_step_waits_from_its_begin_to_its_batch_and_computes_from_there() -> N
     assert meter.first_batch_ns == 800
 
 
+def test_the_first_epoch_begins_with_the_call_of_fit() -> None:
+    #        fit  | epoch 0 | steps ... | end, validated | epoch 1, steps, end, validated
+    clock = _clock(100, 400, 410, 420, 450, 450, 500, 510, 520, 530, 530)
+    meter = EpochMeter(images=4, clocks=clock)
+    meter.fit_begins()
+    first = _one_epoch(meter, steps=1)
+    second = _one_epoch(meter, steps=1)
+    assert (first.head_ns, first.epoch_ns) == (310, 350)
+    assert (second.head_ns, second.epoch_ns) == (10, 30)
+
+
+def test_a_diverged_training_is_still_a_timing() -> None:
+    meter = EpochMeter(images=4, evaluate=lambda: (float("nan"), 0.0), clocks=_clock(0, 1, 2, 3, 4))
+    meter.on_epoch_begin(0)
+    meter.on_train_batch_begin(0)
+    meter.on_train_batch_end(0)
+    meter.on_epoch_end(0, {"loss": float("inf"), "accuracy": 0.5})
+    assert (meter.epochs[0].loss, meter.epochs[0].val_loss) == (None, None)
+    assert meter.epochs[0].epoch_ns == 3
+
+
 def test_epochs_done_are_announced() -> None:
     done: list[int] = []
     meter = EpochMeter(images=4, on_epoch=done.append, clocks=Clocks(count(1).__next__, lambda: 0))

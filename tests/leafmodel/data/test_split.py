@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,11 +181,21 @@ def test_limit_keeps_the_mix(sizes: list[int], extra: int, seed: int) -> None:
     assert sum(kept) == images
     assert limited.training == tuple(file for file in folder.training if file in limited.training)
     assert limited == limit(folder, images, seed=seed)
-    assert limited.test == folder.test
     for size, least, share in zip(sizes, fewest, kept, strict=True):
         assert least <= share <= size
         fair = images * size / sum(sizes)
         assert share == least or share < fair + 1
+
+
+def test_test_images_are_thinned_to_the_same_part() -> None:
+    folder = replace(folder_of([40, 20]), test=folder_of([20, 10]).training)
+
+    limited = limit(folder, 30, seed=2)
+
+    assert counts(limited.test) == [10, 5]
+    assert set(limited.test) <= set(folder.test)
+    assert counts(limit(folder, 4, seed=2).test) == [2, 2]
+    assert limit(replace(folder, test=()), 30, seed=2).test == ()
 
 
 def test_more_images_only_add() -> None:

@@ -44,6 +44,13 @@ def test_the_default_has_a_prefetch_that_keras_hides(given: Given) -> None:
     )
 
 
+def test_the_default_augments_in_a_form_of_its_own(given: Given) -> None:
+    default = VARIANTS["default"].pipeline
+    assert _status(prove(default, given()), "augmentation form") is Status.DIFFERS
+    bare = prove(default.evolve(augment=Augment.NONE), given())
+    assert "augmentation form" not in {check.check for check in bare.checks}
+
+
 def test_nearest_resampling_differs_on_purpose(given: Given) -> None:
     found = prove(VARIANTS["default"].pipeline, given(file_size=40))
     assert _failed(found) == set()
@@ -121,7 +128,9 @@ def test_a_proof_looks_at_a_sample_of_a_large_set(
     given: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proof, "MOST_FILES", 6)
-    assert prove(PipelineSpec(), given()).images_checked == 6
+    found = prove(PipelineSpec(), given())
+    assert found.images_checked == 6
+    assert "shuffle(buffer 10)" in found.stages  # the graph is that of the whole set
 
 
 def test_the_sample_of_files_has_means_that_tell_them_apart(given: Given) -> None:
