@@ -27,10 +27,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-data: $(INSTALLED) ## generate leaves in data/leaves, if there are none
-	@test -e data/leaves/manifest.json || $(BIN)/leafbench data make --out data/leaves --images $(IMAGES)
+data: $(INSTALLED) ## generate IMAGES leaves in data/leaves
+	$(BIN)/leafbench data make --out data/leaves --images $(IMAGES)
 
-bench: $(INSTALLED) $(if $(filter data/leaves,$(DATA)),data) ## run a suite and report (SUITE, DATA)
+data/leaves/manifest.json: | $(INSTALLED)
+	$(BIN)/leafbench data make --out data/leaves --images $(IMAGES)
+
+bench: $(INSTALLED) $(if $(filter data/leaves,$(DATA)),data/leaves/manifest.json) ## run a suite and report (SUITE, DATA)
 	$(BIN)/leafbench run --suite "$(SUITE)" --data "$(DATA)"
 
 bench-smoke: ## the smallest suite: does everything work here?

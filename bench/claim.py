@@ -39,6 +39,13 @@ class ClaimAudit:
     reasons: tuple[str, ...] = ()
     blocks_needed: int | None = None
 
+    @property
+    def ceiling_holds(self) -> bool:
+        """Whether there is a ceiling with an interval, and the candidate did not beat it."""
+        if self.ceiling is None or self.ceiling.low is None:
+            return False
+        return self.speedup is None or not _beaten(self.speedup, self.ceiling)
+
 
 BEATS_CEILING = (
     "the candidate was faster than the ceiling, so one of the two was not measured right"

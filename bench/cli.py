@@ -71,9 +71,13 @@ def data() -> None:
 
 @data.command("make")
 @click.option("--out", default="data/leaves", show_default=True, help="Folder to make.")
-@click.option("--images", default=17_728, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--images", default=17_728, show_default=True, type=click.IntRange(1), help="How many, in all."
+)
 @click.option("--size", default=256, show_default=True, type=click.IntRange(16), help="Pixels.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Same seed, same leaves."
+)
 @_as_json
 def data_make(out: str, images: int, size: int, seed: int, as_json: bool) -> None:
     """Generate leaves of 14 species, with all cores; goes on where it was stopped."""
@@ -112,7 +116,7 @@ def data_check(folder: str, as_json: bool) -> int:
 @click.option("--phases", metavar="P,Q", help="What to train.")
 @click.option("--blocks", type=int, help="Rounds in which every variant is tried once.")
 @click.option("--epochs", type=int, help="Epochs a trial, the first (unsteady) one included.")
-@click.option("--batch-size", type=int)
+@click.option("--batch-size", type=int, help="Images a step.")
 @click.option("--image-size", type=int, help="Pixels; images of another size are resized.")
 @click.option("--images", type=int, help="Use so many of the images, each class by its share.")
 @click.option("--seed", type=int, help="Of the split, the order of trials and the weights.")

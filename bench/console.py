@@ -80,6 +80,11 @@ def listing(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         json(rows)
         return
     table([(row["name"], row["summary"]) for row in rows])
+    if any("pipeline" in row for row in rows):
+        from leafmodel.pipelines.spec import axes
+
+        text("\nAny other point on the axes is NAME+AXIS=VALUE, as in in_model+prefetch=8. Axes:")
+        table([(f"  {axis}", values) for axis, values in axes().items()])
 
 
 def diagnosis(found: Diagnosis, as_json: bool) -> None:

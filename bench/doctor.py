@@ -26,8 +26,8 @@ _NEEDED = (
     ("PIL", "pillow", "images cannot be checked"),
     ("cv2", "opencv-python-headless", "leaves cannot be generated"),
     ("psutil", "psutil", "trials cannot see other load on the machine"),
-    ("matplotlib", "matplotlib", "reports have no figures"),
-    ("pandas", "pandas", "reports cannot be made"),
+    ("matplotlib", "matplotlib", "reports cannot be made"),
+    ("pandas", "pandas", "the variant default cannot read its list of files"),
 )
 
 

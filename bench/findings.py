@@ -63,13 +63,13 @@ def _stall_remedy(pipeline: PipelineSpec) -> tuple[str, str]:
     if pipeline.loader is Loader.IMAGE_DATA_GENERATOR:
         return "autotune-stall", (
             "use tf.data with autotune off: fit() itself puts an autotuned prefetch around every "
-            "generator, whose autotuner is waited for when an epoch's iterator is destroyed"
+            "generator, and most likely its autotuner is waited for at the end of an epoch"
         )
     if pipeline.autotune:
         return "autotune-stall", (
             "set options.autotune.enabled = False and name parallelism and prefetch: the "
-            "autotuner's thread sleeps for up to a minute and is waited for when an epoch's "
-            "iterator is destroyed"
+            "autotuner's thread sleeps for up to a minute, and most likely it is waited for when "
+            "an epoch's iterator is destroyed"
         )
     return "slow-boundary", "look at what starts and ends an epoch: iterator, workers, callbacks"
 
@@ -94,7 +94,7 @@ def _compute_bound(item: VariantResult) -> Iterator[Finding]:
         f"with this augmentation place no pipeline change can give more than about "
         f"{max(1.0, 1 / share.median):.2f}x"
     )
-    remedy = "make the model's step cheaper (device, precision, compilation); not the pipeline"
+    remedy = "make the model's step cheaper (device, precision, compilation, no augmentation in it)"
     cost = max(0.0, 1 - share.median)
     yield Finding("compute-bound", Severity.INFO, what, where(item), remedy, cost_share=cost)
 
@@ -136,7 +136,7 @@ def _hidden_prefetch(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _is_hidden(check: ProofCheck) -> bool:
-    return "prefetch" in check.check and check.status is not ProofStatus.OK
+    return check.check == "hidden prefetch" and check.status is not ProofStatus.OK
 
 
 def _cache_too_large(evidence: Evidence) -> Iterator[Finding]:

@@ -142,7 +142,12 @@ def _notes(config: RunConfig, whole: Folder, skipped: Sequence[Problem]) -> tupl
 def _source(root: Path) -> str:
     """Whether the leaves are generated, by the manifest that the generator leaves beside them."""
     manifest = read_manifest(root)
-    return f"generated leaves, seed {manifest.seed}" if manifest else "a folder of images"
+    if manifest is None:
+        return "a folder of images"
+    return (
+        f"generated leaves: leafbench data make --images {manifest.images} --size {manifest.size} "
+        f"--seed {manifest.seed}"
+    )
 
 
 def _files(

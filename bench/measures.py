@@ -19,7 +19,7 @@ from leafmodel.pipelines.spec import PipelineSpec
 
 @dataclass(frozen=True)
 class Dot:
-    """One raw steady epoch."""
+    """One raw epoch; epoch 0 is not a steady one."""
 
     block: int
     epoch: int
@@ -74,6 +74,8 @@ class VariantResult:
         ceiling_s: a steady epoch of the same model on a batch that already lies on the device.
         share_of_ceiling: ceiling / steady epoch, formed inside blocks; 1 is as fast as can be.
         loader_epoch_s: the pipeline drained with no model.
+        cold_start_s: what an epoch's first batch, which nothing made ahead, waits longer than the
+            others; mean over steady epochs.
         cpu_share: of all cores, used by the trial. other_load_share: by everything else (worst).
     """
 
@@ -90,6 +92,7 @@ class VariantResult:
     first_batch_s: float | None
     gaps_s: tuple[float, ...]
     input_wait_share: float | None
+    cold_start_s: float | None
     breakdown: Breakdown | None
     amortised_s: Mapping[int, float | None]
     comparison: Comparison | None
@@ -171,6 +174,7 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
         first_batch_s=stats.median([trial.first_batch_ns / NS_PER_S for trial in good]),
         gaps_s=tuple(gap for trial in good for gap in boundary_gaps(trial)),
         input_wait_share=_wait_share(steady),
+        cold_start_s=_cold_start_s(steady),
         breakdown=_breakdown(steady),
         amortised_s={epochs: stats.amortised(times, epochs) for epochs in HORIZONS},
         comparison=context.comparison,
@@ -207,7 +211,7 @@ def _dots(times: Sequence[BlockTimes]) -> tuple[Dot, ...]:
     return tuple(
         Dot(item.block, number, seconds)
         for item in times
-        for number, seconds in enumerate(item.steady, 1)
+        for number, seconds in enumerate((item.first, *item.steady))
     )
 
 
@@ -217,6 +221,14 @@ def _wait_share(steady: Sequence[EpochRecord]) -> float | None:
         return None
     waits = sum(sum(epoch.wait_ns or ()) for epoch in metered)
     return waits / sum(sum(epoch.step_ns) for epoch in metered)
+
+
+def _cold_start_s(steady: Sequence[EpochRecord]) -> float | None:
+    waits = [epoch.wait_ns for epoch in steady if epoch.wait_ns and len(epoch.wait_ns) > 1]
+    if not waits:
+        return None
+    extra = [max(0.0, first - (stats.median(rest) or 0.0)) for first, *rest in waits]
+    return sum(extra) / len(extra) / NS_PER_S
 
 
 def _breakdown(steady: Sequence[EpochRecord]) -> Breakdown | None:

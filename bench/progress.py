@@ -52,22 +52,6 @@ def counting(progress: Progress, what: str) -> Callable[[int, int], None]:
     return lambda done, total: progress.step(what, done, total)
 
 
-class Silent:
-    """Says nothing."""
-
-    def note(self, text: str) -> None: ...
-
-    def step(self, what: str, done: int, total: int) -> None: ...
-
-    def begin(self, plan: tuple[TrialSpec, ...], done: tuple[TrialRecord, ...]) -> None: ...
-
-    def trial(self, spec: TrialSpec) -> None: ...
-
-    def ended(self, record: TrialRecord) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class PlainProgress:
     """A line a trial, for logs and pipes; steps only a line now and then."""
 

@@ -68,6 +68,11 @@ class RunResults:
         """The claim audited in the run's first phase."""
         return self.claims[0]
 
+    @property
+    def guess(self) -> float:
+        """The accuracy of guessing: one class in so many."""
+        return _guess(self.run)
+
     def of_phase(self, phase: str) -> tuple[VariantResult, ...]:
         """The variants of a phase."""
         return tuple(item for item in self.variants if item.phase == phase)
@@ -97,7 +102,7 @@ def compute(
         variants=variants,
         ceilings=ceilings,
         noise_floor=floor,
-        races=tuple(race for phase in phases if (race := _race(variants, phase))),
+        races=tuple(race for phase in phases if (race := _race(run, variants, phase))),
         claims=tuple(
             _audit(index, by_variant, phase) for phase in phases or run.config.phases[:1] or ("",)
         ),
@@ -194,10 +199,17 @@ def _obstacles(
     return obstacles
 
 
-def _race(variants: Sequence[VariantResult], phase: str) -> AccuracyRace | None:
+def _guess(run: RunRecord) -> float:
+    return 1 / max(1, len(run.data.class_names))
+
+
+def _race(run: RunRecord, variants: Sequence[VariantResult], phase: str) -> AccuracyRace | None:
+    """None where the accuracy that all reached cannot be told from guessing: luck is no goal."""
     curves = {item.variant: item.curve for item in variants if item.phase == phase and item.curve}
     if not curves:
         return None
     accuracy = min(max(point.val_accuracy for point in curve) for curve in curves.values())
+    if stats.wilson(accuracy, run.data.validation_images)[0] <= _guess(run):
+        return None
     seconds = {variant: seconds_to(curve, accuracy) for variant, curve in curves.items()}
     return AccuracyRace(phase, accuracy, seconds)

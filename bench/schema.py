@@ -2,7 +2,7 @@
 
 Everything later (statistics, comparison, report, gate) works from these values alone. Each kind of
 record is a JSON file with a `schema_version`; `decode` refuses what is half written, foreign or
-newer than this leafbench, and upgrades what is older.
+newer than this leafbench.
 
 Clocks: `_ns` are differences of the monotonic clock (`time.perf_counter_ns`), except `wait_ns` and
 `compute_ns`, which come from stamps that the training step itself takes (see `bench.timing`).
@@ -129,6 +129,11 @@ class EpochRecord:
                 values is None or len(values) == len(self.step_ns),
                 f"{key} must have one value a step",
             )
+        parts_ns = self.head_ns + sum(self.step_ns) + self.tail_ns
+        _require(
+            parts_ns == self.epoch_ns,
+            f"head, steps and tail add up to {parts_ns}, epoch_ns says {self.epoch_ns}",
+        )
 
 
 @dataclass(frozen=True)

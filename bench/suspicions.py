@@ -20,8 +20,8 @@ DRIFT_SHARE = 0.10
 NOISY_MACHINE = 0.05
 # One steady epoch tells nothing about the next.
 MIN_STEADY_EPOCHS = 2
-# Head, steps and tail come from one clock and must add up; 1 % leaves room for the callbacks.
-CLOCK_SHARE = 0.01
+# More than this of an epoch is its first batch: a longer epoch would pay that only once, too.
+COLD_START_SHARE = 0.05
 # The stamps inside the step come from another clock; they cannot exceed the steps by more.
 STAMP_SHARE = 0.02
 # Time in steps that is neither wait nor compute: the host's own work, usually under 5 %.
@@ -55,7 +55,7 @@ def _partial(evidence: Evidence) -> Iterator[Finding]:
             Severity.WARNING,
             f"{missing} of {len(evidence.run.plan)} planned trials have no record",
             "the run",
-            "go on with leafbench run --resume",
+            f"go on with leafbench run --resume reports/{evidence.run.run_id}",
             cost_share=missing / len(evidence.run.plan),
         )
 
@@ -91,6 +91,36 @@ def _few_samples(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
+def _short_epochs(evidence: Evidence) -> Iterator[Finding]:
+    for item in evidence.variants:
+        cold_s, epoch = item.cold_start_s, item.steady_epoch_s
+        if cold_s is None or epoch is None or cold_s <= COLD_START_SHARE * epoch.median:
+            continue
+        yield Finding(
+            "short-epochs",
+            Severity.INFO,
+            f"an epoch has only {item.steps} steps, and its first batch, which nothing can make "
+            f"ahead, takes {cold_s / epoch.median:.0%} of it; a longer epoch pays that once, too",
+            where(item),
+            "before applying these shares to a long training, measure with more --images",
+            cold_s,
+            cold_s / epoch.median,
+        )
+
+
+def _fewer_images(evidence: Evidence) -> Iterator[Finding]:
+    asked, data = evidence.run.config.images, evidence.run.data
+    used = data.train_images + data.validation_images
+    if asked is not None and used < asked:
+        yield Finding(
+            "fewer-images",
+            Severity.WARNING,
+            f"the suite asks for {asked:,} images, the folder has {used:,}",
+            data.root,
+            "use a larger folder, or generate more leaves (leafbench data make --images)",
+        )
+
+
 def _no_ceiling(evidence: Evidence) -> Iterator[Finding]:
     for item in evidence.variants:
         if item.trials and item.share_of_ceiling is None:
@@ -99,7 +129,7 @@ def _no_ceiling(evidence: Evidence) -> Iterator[Finding]:
                 Severity.WARNING,
                 "its compute ceiling was not measured: how much a pipeline could give is unknown",
                 where(item),
-                "let the run's ceiling trials finish",
+                "let the run's ceiling trials finish, or mend what made them fail",
             )
 
 
@@ -226,9 +256,6 @@ def _clocks(evidence: Evidence) -> Iterator[Finding]:
 def _disagreement(epoch: EpochRecord) -> float:
     """Share of the epoch by which its meters contradict each other; 0 where they agree."""
     steps = sum(epoch.step_ns)
-    host = abs(epoch.head_ns + steps + epoch.tail_ns - epoch.epoch_ns) / epoch.epoch_ns
-    if host > CLOCK_SHARE:
-        return host
     waits, computes = epoch.wait_ns or (), epoch.compute_ns or ()
     stamped = (sum(waits) + sum(computes) - steps) / epoch.epoch_ns
     backwards = -sum(value for value in (*waits, *computes) if value < 0) / epoch.epoch_ns
@@ -279,6 +306,8 @@ _CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     _partial,
     _unproved,
     _few_samples,
+    _short_epochs,
+    _fewer_images,
     _no_ceiling,
     _ceiling_beaten,
     _other_load,

@@ -155,40 +155,40 @@ def _mark(axes: Axes, x: float, style: str, text: str, line: int) -> None:
 
 
 def epochs(results: RunResults) -> Figure | None:
-    """Every raw steady epoch as a dot, a marker a block."""
+    """Every raw epoch as a mark, one kind a block; first epochs in grey."""
     rows = [item for item in (*results.variants, *results.ceilings) if item.dots]
     if not rows:
         return None
     figure, axes = _rows_figure([tables.label(results, item) for item in rows], extra=1.4)
     blocks = sorted({dot.block for item in rows for dot in item.dots})
     for index, block in enumerate(blocks):
-        dots = [
-            (d.seconds, r) for r, item in enumerate(rows) for d in item.dots if d.block == block
-        ]
-        offset = (index + 0.5) / len(blocks) - 0.5
-        axes.plot(
-            [x for x, _ in dots],
-            [y + 0.6 * offset for _, y in dots],
-            MARKERS[index % len(MARKERS)],
-            ms=4.5,
-            mfc="none",
-            mec=INK,
-            mew=0.9,
-            label=f"block {block}" if len(blocks) <= len(MARKERS) else None,
-        )
+        offset = 0.6 * ((index + 0.5) / len(blocks) - 0.5)
+        named = f"block {block}" if len(blocks) <= len(MARKERS) else None
+        for steady, colour, label in ((True, INK, named), (False, "#b0b0b0", None)):
+            dots = _dots(rows, block, steady=steady)
+            axes.plot(
+                [x for x, _ in dots],
+                [y + offset for _, y in dots],
+                MARKERS[index % len(MARKERS)],
+                ms=4.5,
+                mfc="none",
+                mec=colour,
+                mew=0.9,
+                label=label,
+            )
     axes.set_xlim(left=0)
-    axes.set_xlabel("seconds of each steady epoch")
+    axes.set_xlabel("seconds of each epoch (grey: first epochs, which also trace and fill caches)")
     if len(blocks) <= len(MARKERS):
         _legend_above(axes, min(len(blocks), 5))
     return figure
 
 
-def _dots(rows: Sequence[VariantResult], block: int) -> list[tuple[float, int]]:
+def _dots(rows: Sequence[VariantResult], block: int, *, steady: bool) -> list[tuple[float, int]]:
     return [
         (dot.seconds, row)
         for row, item in enumerate(rows)
         for dot in item.dots
-        if dot.block == block
+        if dot.block == block and (dot.epoch > 0) == steady
     ]
 
 

@@ -74,7 +74,8 @@ def _words(results: RunResults) -> str:
     return (
         "A *steady epoch* is any but the first, which also traces the model and fills caches. The "
         "*ceiling* is the same model fed with one batch that already lies on the device; 100% is "
-        "as fast as a pipeline can be with augmentation in the same place. In brackets: 95% "
+        "as fast as a pipeline can be with augmentation in the same place, and a little more is "
+        "the noise of both. In brackets: 95% "
         f"interval. Accuracy is after {formats.plural(epochs, 'epoch')} of "
         f"{formats.plural(images, 'image')}. {NOTHING} means not measured."
     )
@@ -106,9 +107,9 @@ def _reasoning(audit: ClaimAudit) -> str:
     if audit.verdict is ClaimVerdict.SUPPORTED:
         return f"*Supported*: the whole interval is at or above {target}."
     if audit.verdict is ClaimVerdict.REFUTED:
-        return (
-            f"*Refuted*: the whole interval is below {target}. The ceiling does not rule the "
-            "claim out: another pipeline might reach it here."
+        ceiling = "The ceiling does not rule the claim out: another pipeline might reach it here."
+        return f"*Refuted*: the whole interval is below {target}." + (
+            f" {ceiling}" if audit.ceiling_holds else ""
         )
     if audit.verdict is ClaimVerdict.IMPOSSIBLE:
         return (

@@ -41,7 +41,7 @@ def per_variant(results: RunResults) -> str:
             "first column is the geometric mean over blocks with its 95% interval. *Gap*: from an "
             "epoch's last step to the next one's first, validation apart. *CPU used*: share of "
             "all cores over the whole trial.",
-            *(["![Every steady epoch](figures/epochs.png)"] if drawn else []),
+            *(["![Every epoch](figures/epochs.png)"] if drawn else []),
         ]
     )
 
@@ -152,20 +152,33 @@ def accuracy(results: RunResults) -> str:
     rows = [_accuracy_row(results, item, races.get(item.phase)) for item in results.variants]
     header = ["Variant", "Epochs", "Validation accuracy", "95% interval", "Test accuracy"]
     header.append("Time to equal accuracy")
-    targets = ", ".join(
-        f"{formats.accuracy(race.accuracy)}" + (f" ({race.phase})" if len(races) > 1 else "")
-        for race in results.races
-    )
     return "\n\n".join(
         [
             title,
             "![Accuracy over epochs and over time](figures/accuracy.png)",
             formats.table(header, rows),
-            f"*Time to equal accuracy*: training time (validation and start-up apart) until the "
-            f"mean accuracy reached {targets}, the best that every variant reached. The interval "
-            "is what the number of validation images allows (Wilson); trials share these images, "
-            "so more trials do not narrow it.",
+            f"{_race_text(results)} The interval is what the number of validation images allows "
+            "(Wilson); trials share these images, so more trials do not narrow it.",
         ]
+    )
+
+
+def _race_text(results: RunResults) -> str:
+    if not results.races:
+        return (
+            "No time to equal accuracy: the accuracy that every variant reached cannot be told "
+            f"from guessing ({formats.accuracy(results.guess)} with "
+            f"{len(results.run.data.class_names)} classes). So short a training shows what a "
+            "variant costs in time, not in accuracy."
+        )
+    targets = ", ".join(
+        f"{formats.accuracy(race.accuracy)}"
+        + (f" ({race.phase})" if len(results.races) > 1 else "")
+        for race in results.races
+    )
+    return (
+        "*Time to equal accuracy*: training time (validation and start-up apart) until the mean "
+        f"accuracy reached {targets}, the best that every variant reached."
     )
 
 

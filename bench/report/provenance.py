@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import pairwise
 from pathlib import PurePath
 
 from bench.evidence import Finding
@@ -81,12 +82,8 @@ def _group(severity: str, code: str, remedy: str, found: list[Finding]) -> str:
 
 
 def _place(finding: Finding) -> str:
-    costs = []
-    if finding.cost_s is not None:
-        costs.append(f"{formats.seconds(finding.cost_s)} an epoch")
-    if finding.cost_share is not None:
-        costs.append(formats.percent(finding.cost_share))
-    cost = f" (cost: {', '.join(costs)})" if costs else ""
+    seconds = finding.cost_s
+    cost = f" (cost: {formats.seconds(seconds)} an epoch)" if seconds is not None else ""
     return f"- {formats.cell(finding.where)}: {formats.cell(finding.what)}{cost}"
 
 
@@ -175,12 +172,13 @@ def how_to_read(results: RunResults) -> str:
         "Each trial is a fresh process. A *block* tries every variant once; every second block "
         "runs in reverse order. A speedup is a ratio formed inside a block, so that a machine "
         "that slows down slows both sides; its centre is the geometric mean over blocks. Its 95% "
-        "interval is a bootstrap over blocks, then epochs, with Student's quantiles because "
-        f"blocks are few ({config.blocks} planned here). A trial's value is the mean of its "
-        "steady epochs, so rare stalls count. The interval covers what varied between blocks of "
+        "interval is the wider of two bootstraps, over blocks and over epochs inside them, with "
+        f"Student's quantiles because blocks are few ({config.blocks} planned here). A trial's "
+        "value is the mean of its steady epochs, so rare stalls count. The interval covers what "
+        "varied between blocks of "
         f"this run on this machine, not other machines or images. {augmented} Every raw number "
-        "is in `trials/*.json`; `results.csv` and `summary.json` hold what is shown here, "
-        "unrounded."
+        "is in `trials/*.json`; `results.csv` and `summary.json` hold the numbers of the "
+        "tables, unrounded."
     )
 
 
@@ -192,13 +190,22 @@ def reproduce(results: RunResults) -> str:
     lines = [
         f"# images: {results.run.data.source}; fingerprint {results.run.data.fingerprint}",
         shlex.join(_run_command(config)),
-        f"leafbench report {shlex.quote(f'reports/{results.run.run_id}')}",
+        f"leafbench report {shlex.quote(_folder(results))}",
     ]
     commands = "\n".join(lines)
     return (
         f"## Reproduce\n\nThis run was started with `{typed}`. Everything spelled out:\n\n"
         f"```sh\n{commands}\n```"
     )
+
+
+def _folder(results: RunResults) -> str:
+    """Where the run was written, as far as its command says."""
+    command = results.run.command
+    for word, after in pairwise(command):
+        if word == "--out":
+            return after
+    return f"reports/{results.run.run_id}"
 
 
 def _run_command(config: RunConfig) -> list[str]:

@@ -43,6 +43,11 @@ def possible(audit: ClaimAudit) -> str:
             f"The most that any input pipeline could give here is about {times} times (too few "
             f"blocks to be sure), because {because}."
         )
+    if not audit.ceiling_holds:
+        return (
+            "How much any input pipeline could give here is not known: the candidate was faster "
+            "than the measured ceiling, so one of the two is wrong."
+        )
     return (
         f"No input pipeline can be more than about {times} times as fast here "
         f"({formats.span(ceiling)}), because {because}."

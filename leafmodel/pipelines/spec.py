@@ -168,26 +168,35 @@ def axis_text(axis: str, value: object) -> str:
     return str(value)
 
 
+_CHOICES: Mapping[str, type[StrEnum]] = {
+    "loader": Loader,
+    "cache": Cache,
+    "augment": Augment,
+    "resize": Resize,
+}
+
+
+def axes() -> dict[str, str]:
+    """Each axis with the values that it takes, as a person writes them."""
+    texts = {axis: ", ".join(choices) for axis, choices in _CHOICES.items()}
+    texts |= {axis: ", ".join(("a count", *named)) for axis, named in _NAMED_COUNTS.items()}
+    texts["autotune"] = "true, false"
+    return {field.name: texts[field.name] for field in fields(PipelineSpec)}
+
+
 def parse_axis(axis: str, text: str) -> object:
     """The reverse of `axis_text`.
 
     Raises:
         PipelineError: no such axis, or no such value on it; the message lists what there is.
     """
-    kinds: Mapping[str, type[StrEnum]] = {
-        "loader": Loader,
-        "cache": Cache,
-        "augment": Augment,
-        "resize": Resize,
-    }
-    if axis in kinds:
-        return _parse_choice(axis, text, kinds[axis])
+    if axis in _CHOICES:
+        return _parse_choice(axis, text, _CHOICES[axis])
     if axis == "autotune":
         return _parse_choice(axis, text, {"true": True, "false": False})
     if axis in _NAMED_COUNTS:
         return _parse_count(axis, text)
-    names = ", ".join(field.name for field in fields(PipelineSpec))
-    raise PipelineError(f"There is no axis {axis!r}; expected one of: {names}.")
+    raise PipelineError(f"There is no axis {axis!r}; expected one of: {', '.join(axes())}.")
 
 
 def _parse_choice(axis: str, text: str, choices: type[StrEnum] | Mapping[str, object]) -> object:

@@ -59,11 +59,30 @@ def _input(pipeline: Pipeline, image_size: int) -> Any:
     return keras.Input((image_size, image_size, 3), name="image")
 
 
-def early_stopping(phase: Phase) -> Any:
-    """Ends a training when the validation loss has not improved for `phase.patience` epochs."""
-    return keras.callbacks.EarlyStopping(
+class Validation(keras.callbacks.Callback):
+    """Adds `val_loss` and `val_accuracy` of the network to each epoch's logs."""
+
+    def __init__(self, network: Any, dataset: Any) -> None:
+        super().__init__()
+        self._network = network
+        self._dataset = dataset
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Evaluate; callbacks behind this one see the result."""
+        found = self._network.evaluate(self._dataset, verbose=0, return_dict=True)
+        logs |= {f"val_{name}": value for name, value in found.items()}
+
+
+def early_stopping(phase: Phase, network: Any, validation: Any) -> tuple[Any, ...]:
+    """Callbacks for `fit` that end a training when it no longer gets better.
+
+    They stop after `phase.patience` epochs without a lower validation loss, and restore the best
+    weights. Never used while timing: every variant trains the same number of epochs.
+    """
+    stop = keras.callbacks.EarlyStopping(
         monitor="val_loss", patience=phase.patience, restore_best_weights=True
     )
+    return Validation(network, validation), stop
 
 
 def fit(

@@ -47,6 +47,11 @@ def changed_epochs(trials, variant, how):
     ]
 
 
+def slowed(epoch, factor):
+    steps = tuple(round(factor * step) for step in epoch.step_ns)
+    return replace(epoch, step_ns=steps, epoch_ns=epoch.head_ns + sum(steps) + epoch.tail_ns)
+
+
 def quiet(run):
     return trial_records(run, SECONDS, **QUIET)
 
@@ -140,7 +145,7 @@ def test_drift_across_blocks():
 
     def slower(trial: TrialRecord) -> TrialRecord:
         factor = 1 + 0.15 * trial.spec.block
-        epochs = tuple(replace(e, epoch_ns=round(factor * e.epoch_ns)) for e in trial.epochs)
+        epochs = tuple(slowed(e, factor) for e in trial.epochs)
         return replace(trial, epochs=epochs)
 
     found = find(run, [slower(trial) for trial in quiet(run)])["drift"]
@@ -158,7 +163,7 @@ def test_a_noise_floor_that_leaves_out_one():
     trials = [
         replace(
             trial,
-            epochs=tuple(replace(e, epoch_ns=round(1.2 * e.epoch_ns)) for e in trial.epochs),
+            epochs=tuple(slowed(e, 1.2) for e in trial.epochs),
         )
         if trial.spec.replica
         else trial
@@ -202,10 +207,6 @@ def test_a_ceiling_that_was_beaten():
     assert find(run, trials)["ceiling-beaten"].where == "in_model, cnn"
 
 
-def jumped(epoch):
-    return replace(epoch, epoch_ns=epoch.epoch_ns + 5 * SECOND)
-
-
 def overlong_wait(epoch):
     return replace(epoch, wait_ns=tuple(2 * wait + SECOND for wait in epoch.wait_ns))
 
@@ -214,7 +215,7 @@ def backwards(epoch):
     return replace(epoch, wait_ns=(-2 * SECOND, *epoch.wait_ns[1:]))
 
 
-@pytest.mark.parametrize("how", [jumped, overlong_wait, backwards])
+@pytest.mark.parametrize("how", [overlong_wait, backwards])
 def test_meters_that_disagree(how):
     run = run_record()
     assert "meters-disagree" in find(run, changed_epochs(quiet(run), "default", how))
@@ -240,3 +241,36 @@ def test_speed_that_cost_accuracy():
     found = find(run, changed_epochs(quiet(run), "in_model", worse))["accuracy-differs"]
     assert found.where == "in_model, cnn"
     assert found.cost_share == pytest.approx(0.45, abs=0.05)
+
+
+def test_short_epochs_are_named_with_the_cost_of_their_first_batch():
+    def cold(epoch):
+        waits = (SECOND, *epoch.wait_ns[1:])
+        return replace(epoch, wait_ns=waits)
+
+    run = run_record()
+    found = find(run, changed_epochs(quiet(run), "default", cold))["short-epochs"]
+    assert found.where == "default, cnn"
+    assert "only 10 steps" in found.what
+    steady = [e for t in quiet(run) if t.spec.variant == "default" for e in t.epochs[1:]]
+    usual_s = sum(epoch.wait_ns[1] for epoch in steady) / len(steady) / SECOND
+    assert found.cost_s == pytest.approx(1 - usual_s, rel=0.05)
+
+
+def test_equal_waits_are_no_short_epochs():
+    assert "short-epochs" not in find()
+
+
+def test_a_folder_with_fewer_images_than_the_suite_asks_for():
+    found = find(run_record(images=17_728))["fewer-images"]
+    assert "asks for 17,728 images, the folder has 768" in found.what
+    assert "fewer-images" not in find(run_record(images=768))
+
+
+def test_a_missing_prefetch_is_no_hidden_one():
+    run = run_record()
+    check = proof_check("prefetch", ProofStatus.FAILED, "2", "none")
+    proofs = [replace(proof, checks=(check,)) for proof in proof_records(run)]
+    found = find(run, proofs=proofs)
+    assert "hidden-prefetch" not in found
+    assert "not-proved" in found

@@ -55,7 +55,7 @@ def test_a_variant_has_its_numbers():
     assert found.loader_epoch_s == pytest.approx(3.0)
     assert found.bound_s == pytest.approx(7.6)
     assert (found.trials, found.failed, found.planned, found.epochs) == (3, 0, 3, 4)
-    assert [(dot.block, dot.epoch) for dot in found.dots[:4]] == [(0, 1), (0, 2), (0, 3), (1, 1)]
+    assert [(dot.block, dot.epoch) for dot in found.dots[:4]] == [(0, 0), (0, 1), (0, 2), (0, 3)]
 
 
 def test_the_parts_of_an_epoch_add_up():
@@ -186,3 +186,14 @@ def test_the_order_of_records_does_not_matter():
     backwards = results(run, trials[::-1])
     assert backwards.variants == results(run, trials).variants
     assert backwards.claim == results(run, trials).claim
+
+
+def test_an_accuracy_that_guessing_may_reach_is_no_goal_to_race_for():
+    run = run_record()
+    lucky = [
+        replace(t, epochs=tuple(replace(e, val_accuracy=0.36) for e in t.epochs))
+        for t in trial_records(run, SECONDS)
+    ]
+    found = compute(run, lucky, proof_records(run))
+    assert found.guess == pytest.approx(1 / 3)
+    assert found.races == ()

@@ -93,6 +93,7 @@ def test_the_fields_of_a_trial_on_disk() -> None:
         ({"step_ns": (60, -1)}, "step_ns must be above 0"),
         ({"images": 0}, "images must be above 0"),
         ({"wait_ns": (1,)}, "wait_ns must have one value a step"),
+        ({"tail_ns": 21}, "add up to 131, epoch_ns says 130"),
         ({"compute_ns": (1, 2, 3)}, "compute_ns must have one value a step"),
     ],
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.variants import VARIANTS
+from leafmodel.data.folder import scan
 from leafmodel.pipelines.build import build
 from leafmodel.pipelines.pipeline import PipelineInput
 from leafmodel.pipelines.resident import ResidentImages, build_ceiling, decode_all
@@ -113,3 +115,15 @@ def test_another_size_is_resampled(resize: Resize, given: Given) -> None:
     spec = PipelineSpec(augment=Augment.NONE, resize=resize)
     images, _ = next(build(spec, given(image_size=8, file_size=16)).drain())
     assert images.shape == (4, 8, 8, 3)
+
+
+@pytest.mark.parametrize("name", ["default", "in_model", "resident", "keras_stock"])
+def test_names_with_spaces_and_other_letters_are_no_obstacle(
+    name: str, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = scan(make_folder({"Äpfel grün": 3, "葉 2": 3}, name="Blätter & mehr"))
+    inputs = PipelineInput(folder.training, folder.class_names, 4, 16, 5, tmp_path / "wörk")
+    labels = [
+        label for _, batch in build(VARIANTS[name].pipeline, inputs).drain() for label in batch
+    ]
+    assert sorted(int(label) for label in labels) == [0, 0, 0, 1, 1, 1]

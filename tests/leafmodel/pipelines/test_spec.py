@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from leafmodel.pipelines.spec import (
     Cache,
     Loader,
     PipelineSpec,
+    axes,
     axis_text,
     parse_axis,
 )
@@ -100,3 +103,11 @@ def test_text_of_a_count_parses_back(axis: str, count: int) -> None:
 @given(st.sampled_from(list(Augment)))
 def test_text_of_a_choice_parses_back(value: Augment) -> None:
     assert parse_axis("augment", axis_text("augment", value)) is value
+
+
+def test_axes_lists_every_axis_with_what_it_takes() -> None:
+    listed = axes()
+    assert list(listed) == [field.name for field in fields(PipelineSpec)]
+    assert listed["cache"] == "none, decoded"
+    assert listed["prefetch"] == "a count, autotune"
+    assert listed["map_parallelism"] == "a count, autotune, cores, sequential"

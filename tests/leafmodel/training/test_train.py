@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from bench.variants import VARIANTS
 from leafmodel.data.folder import scan
 from leafmodel.pipelines.build import build
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
+from leafmodel.pipelines.tf_data import evaluation_dataset
 from leafmodel.training.phases import PHASES
 from leafmodel.training.train import Trainee, assemble, early_stopping, fit
 
@@ -43,5 +45,13 @@ def test_the_same_seed_starts_from_the_same_weights(given: PipelineInput) -> Non
         np.testing.assert_array_equal(a, b)
 
 
-def test_early_stopping_is_there_with_the_phases_patience() -> None:
-    assert early_stopping(PHASES["cnn"]).patience == 10
+def test_early_stopping_ends_a_training_that_no_longer_gets_better(given: PipelineInput) -> None:
+    assert PHASES["cnn"].patience == 10
+    pipeline, trainee = _assembled("in_model", given)
+    trainee.training.optimizer.learning_rate = 0.0
+    impatient = replace(PHASES["cnn"], patience=2)
+    stopping = early_stopping(impatient, trainee.network, evaluation_dataset(given))
+    epochs: list[int] = []
+    seen = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _logs: epochs.append(epoch))
+    fit(trainee, pipeline, epochs=8, callbacks=[*stopping, seen])
+    assert 2 <= epochs[-1] < 7
