@@ -17,10 +17,10 @@ from leafmodel.pipelines.spec import Cache, Loader, PipelineSpec
 
 __all__ = ["Evidence", "Finding", "Severity", "find"]
 
-# A boundary gap is a stall if it is longer than a step: creating an iterator takes milliseconds.
-STALL_STEPS = 1.0
-# A shorter gap can be one slow first batch of small images; it cannot matter.
+# Creating an iterator takes milliseconds. A gap is a stall if a person would notice it and it
+# costs more of an epoch than many an effect measured here.
 STALL_MIN_S = 0.25
+STALL_EPOCH_SHARE = 0.05
 # A quarter of memory for one cache still leaves room for the model; beyond a half it competes.
 CACHE_MEMORY_SHARE = 0.5
 BYTES_A_PIXEL = 3
@@ -43,10 +43,10 @@ def find(evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _stall(item: VariantResult) -> Iterator[Finding]:
-    if item.steady_epoch_s is None or not item.steps:
+    if item.steady_epoch_s is None:
         return
-    step_s = item.steady_epoch_s.median / item.steps
-    threshold = max(STALL_STEPS * step_s, STALL_MIN_S)
+    epoch_s = item.steady_epoch_s.median
+    threshold = max(STALL_EPOCH_SHARE * epoch_s, STALL_MIN_S)
     stalls = [gap for gap in item.gaps_s if gap > threshold]
     if not stalls:
         return
@@ -54,7 +54,7 @@ def _stall(item: VariantResult) -> Iterator[Finding]:
     code, remedy = _stall_remedy(item.pipeline)
     what = (
         f"{len(stalls)} of {len(item.gaps_s)} epoch boundaries stalled, the longest for "
-        f"{max(stalls):.1f} s; a step takes {step_s:.2f} s"
+        f"{max(stalls):.1f} s; a steady epoch takes {epoch_s:.1f} s"
     )
     yield Finding(code, Severity.WARNING, what, where(item), remedy, cost_s=cost_s)
 
