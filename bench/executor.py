@@ -20,18 +20,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, Self
 
+from bench.codec import decode, encode
 from bench.environment import BACKEND
 from bench.errors import RecordError
+from bench.requests import ProofRequest, TrialRequest
 from bench.schema import (
     SCHEMA_VERSION,
     Failure,
     FailureKind,
-    ProofRequest,
     TrialRecord,
-    TrialRequest,
     TrialStatus,
-    decode,
-    encode,
 )
 from bench.store import storing
 

@@ -1,15 +1,15 @@
 """What a reader should know before believing or acting on a run: traps and warnings as values.
 
 A finding says what, where, what it costs as measured, and the remedy. Each threshold is a constant
-with its reason. `bench.suspicions` holds the findings about the measurement, this module those
-about the pipelines.
+with its reason. `bench.suspicions` holds the findings about the measurement, `bench.disturbances`
+those about the machine, this module those about the pipelines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench import suspicions
+from bench import disturbances, suspicions
 from bench.evidence import Evidence, Finding, Severity, where
 from bench.measures import VariantResult
 from bench.schema import ProofCheck, ProofStatus
@@ -34,6 +34,7 @@ def find(evidence: Evidence) -> tuple[Finding, ...]:
     """All findings, the gravest first."""
     found = [
         *suspicions.find(evidence),
+        *disturbances.find(evidence),
         *(finding for check in _CHECKS for item in evidence.variants for finding in check(item)),
         *_hidden_prefetch(evidence),
         *_cache_too_large(evidence),

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import ConfigError
-from bench.schema import SCHEMA_VERSION, DataSummary, RunConfig, WorkerFiles
+from bench.requests import WorkerFiles
+from bench.schema import SCHEMA_VERSION, DataSummary, RunConfig
 from leafmodel.data.check import CheckReport, Problem, check, fingerprint, without
 from leafmodel.data.folder import Folder, ImageFile, scan
 from leafmodel.data.generate_manifest import read_manifest

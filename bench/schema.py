@@ -1,8 +1,7 @@
 """The records that a run is made of: frozen, self-validating, with units in their names.
 
 Everything later (statistics, comparison, report, gate) works from these values alone. Each kind of
-record is a JSON file with a `schema_version`; `decode` refuses what is half written, foreign or
-newer than this leafbench.
+record is a JSON file with a `schema_version`; `bench.codec` writes and reads them.
 
 Clocks: `_ns` are differences of the monotonic clock (`time.perf_counter_ns`), except `wait_ns` and
 `compute_ns`, which come from stamps that the training step itself takes (see `bench.timing`).
@@ -13,16 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
 
-import msgspec
-
-from bench.errors import RecordError
 from leafmodel.pipelines.spec import Augment, PipelineSpec
 
 SCHEMA_VERSION = 1
-
-T = TypeVar("T")
 
 
 class TrialKind(StrEnum):
@@ -325,77 +318,6 @@ class RunRecord:
     data: DataSummary
     environment: Environment
     plan: tuple[TrialSpec, ...]
-
-
-@dataclass(frozen=True)
-class WorkerFiles:
-    """The images of a run as a worker needs them: absolute path and label, in the split's order."""
-
-    schema_version: int
-    class_names: tuple[str, ...]
-    train: tuple[tuple[str, int], ...]
-    validation: tuple[tuple[str, int], ...]
-    test: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True)
-class TrialRequest:
-    """What the worker reads: run this trial on these images, write the record to `out`.
-
-    `files` is the path of a `WorkerFiles`; `work` a folder for scratch files of the run.
-    """
-
-    schema_version: int
-    spec: TrialSpec
-    files: str
-    work: str
-    out: str
-
-
-@dataclass(frozen=True)
-class ProofRequest:
-    """What the worker reads: prove each variant on these images, write `out`/<variant>.json."""
-
-    schema_version: int
-    pipelines: Mapping[str, PipelineSpec]
-    batch_size: int
-    image_size: int
-    seed: int
-    files: str
-    work: str
-    out: str
-
-
-def encode(record: object) -> bytes:
-    """The record as indented JSON, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
-
-
-def decode(data: bytes, kind: type[T], where: str) -> T:
-    """The record of type `kind` in `data`.
-
-    Raises:
-        RecordError: not JSON (half written?), not this kind of record, or a newer schema.
-    """
-    try:
-        head = msgspec.json.decode(data, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise RecordError(
-            f"{where} is not a whole JSON record ({error}): it was cut off while being written, or "
-            "is not ours. Delete it and run again with --resume."
-        ) from error
-    version = head.get("schema_version")
-    if not isinstance(version, int):
-        raise RecordError(f"{where} has no schema_version: it is not a leafbench record.")
-    if version > SCHEMA_VERSION:
-        raise RecordError(
-            f"{where} has schema {version}, this leafbench reads up to {SCHEMA_VERSION}: "
-            "install the leafbench that wrote it, or a newer one."
-        )
-    try:
-        return msgspec.convert(head, type=kind)
-    except msgspec.ValidationError as error:
-        raise RecordError(f"{where} is not a valid {kind.__name__}: {error}.") from error
 
 
 def ceiling_variant(augment: Augment) -> str:

@@ -20,18 +20,17 @@ from bench.executor import Executor, failed_record
 from bench.images import Images
 from bench.progress import Progress
 from bench.reporting import Report
+from bench.requests import ProofRequest, TrialRequest
 from bench.schema import (
     SCHEMA_VERSION,
     Environment,
     Failure,
     FailureKind,
-    ProofRequest,
     ProofStatus,
     RunConfig,
     RunRecord,
     TrialKind,
     TrialRecord,
-    TrialRequest,
     TrialSpec,
     TrialStatus,
     VariantProof,

@@ -24,15 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from bench.codec import decode, encode
 from bench.errors import RecordError, StoreError
+from bench.requests import WorkerFiles
 from bench.schema import (
     SCHEMA_VERSION,
     RunRecord,
     TrialRecord,
     VariantProof,
-    WorkerFiles,
-    decode,
-    encode,
 )
 
 TEMPORARY = ".tmp"

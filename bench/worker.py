@@ -19,21 +19,18 @@ from typing import Any
 
 import psutil
 
+from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+from bench.requests import ProofRequest, TrialRequest, WorkerFiles
 from bench.schema import (
     SCHEMA_VERSION,
     ProofCheck,
-    ProofRequest,
     ProofStatus,
     TrialKind,
     TrialRecord,
-    TrialRequest,
     TrialSpec,
     TrialStatus,
     VariantProof,
-    WorkerFiles,
-    decode,
-    encode,
 )
 from leafmodel.errors import LeafmodelError
 
@@ -72,19 +69,11 @@ def _write(out: Path, record: object) -> None:
 
 
 def _prove(request: ProofRequest) -> None:
-    from leafmodel.pipelines.pipeline import PipelineInput
     from leafmodel.pipelines.proof import Proof, prove
 
     files = _files(request.files)
     for number, (name, pipeline) in enumerate(request.pipelines.items(), 1):
-        given = PipelineInput(
-            files=_image_files(files.train),
-            class_names=files.class_names,
-            batch_size=request.batch_size,
-            image_size=request.image_size,
-            seed=request.seed,
-            work=Path(request.work),
-        )
+        given = _given(files, request, request.work)
         try:
             proof = prove(pipeline, given)
         except LeafmodelError as error:  # the other variants are still to be proved
@@ -116,6 +105,20 @@ def _files(path: str) -> WorkerFiles:
     return decode(Path(path).read_bytes(), WorkerFiles, path)
 
 
+def _given(files: WorkerFiles, asked: TrialSpec | ProofRequest, work: str) -> Any:
+    """The training images as a pipeline's input."""
+    from leafmodel.pipelines.pipeline import PipelineInput
+
+    return PipelineInput(
+        files=_image_files(files.train),
+        class_names=files.class_names,
+        batch_size=asked.batch_size,
+        image_size=asked.image_size,
+        seed=asked.seed,
+        work=Path(work),
+    )
+
+
 def _image_files(pairs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
     from leafmodel.data.folder import ImageFile
 
@@ -134,7 +137,7 @@ def _run(request: TrialRequest) -> None:
     start_ns = time.perf_counter_ns() - started_ns
     keras.utils.set_random_seed(request.spec.seed)
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    record = _train(request.spec, _files(request.files), Path(request.work))
+    record = _train(request.spec, _files(request.files), request.work)
     cpu_ns = time.process_time_ns()  # counted since the process began
     record = replace(
         record,
@@ -155,33 +158,14 @@ def _busy_ns() -> int:
     return int((sum(times) - idle - guest) * NS_PER_S)
 
 
-def _train(spec: TrialSpec, files: WorkerFiles, work: Path) -> TrialRecord:
-    from bench.timing import EpochMeter, StepStamps, metered
-    from leafmodel.pipelines.build import build
-    from leafmodel.pipelines.pipeline import PipelineInput
-    from leafmodel.pipelines.resident import build_ceiling
-    from leafmodel.training.phases import PHASES
-    from leafmodel.training.train import assemble, fit
+def _train(spec: TrialSpec, files: WorkerFiles, work: str) -> TrialRecord:
+    """Build, train, drain; what only the whole process knows is filled in by the caller."""
+    from bench.timing import EpochMeter
+    from leafmodel.training.train import fit
 
     begin_ns = time.perf_counter_ns()
-    given = PipelineInput(
-        files=_image_files(files.train),
-        class_names=files.class_names,
-        batch_size=spec.batch_size,
-        image_size=spec.image_size,
-        seed=spec.seed,
-        work=work,
-    )
-    builder = build_ceiling if spec.kind is TrialKind.CEILING else build
-    pipeline = builder(spec.pipeline, given)
-    stamps = StepStamps(given.steps)
-    trainee = assemble(
-        PHASES[spec.phase],
-        pipeline,
-        image_size=spec.image_size,
-        classes=len(files.class_names),
-        model_class=metered(stamps),
-    )
+    given = _given(files, spec, work)
+    pipeline, trainee, stamps = _assembled(spec, given)
     is_training = spec.kind is TrialKind.TRAIN
     meter = EpochMeter(
         images=len(given.files),
@@ -210,6 +194,27 @@ def _train(spec: TrialSpec, files: WorkerFiles, work: Path) -> TrialRecord:
         traces=stamps.traces,
         versions={package: version(package) for package in VERSIONED_PACKAGES},
     )
+
+
+def _assembled(spec: TrialSpec, given: Any) -> tuple[Any, Any, Any]:
+    """The pipeline, the model that it trains, and the stamps of its steps."""
+    from bench.timing import StepStamps, metered
+    from leafmodel.pipelines.build import build
+    from leafmodel.pipelines.resident import build_ceiling
+    from leafmodel.training.phases import PHASES
+    from leafmodel.training.train import assemble
+
+    builder = build_ceiling if spec.kind is TrialKind.CEILING else build
+    pipeline = builder(spec.pipeline, given)
+    stamps = StepStamps(given.steps)
+    trainee = assemble(
+        PHASES[spec.phase],
+        pipeline,
+        image_size=spec.image_size,
+        classes=len(given.class_names),
+        model_class=metered(stamps),
+    )
+    return pipeline, trainee, stamps
 
 
 def _evaluator(network: Any, given: Any, pairs: tuple[tuple[str, int], ...]) -> Any:

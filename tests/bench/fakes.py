@@ -10,8 +10,10 @@ from typing import Any, cast
 
 from PIL import Image
 
+from bench.codec import encode
 from bench.executor import OnProgress, failed_record
 from bench.reporting import Report
+from bench.requests import ProofRequest, TrialRequest
 from bench.schema import (
     SCHEMA_VERSION,
     ClaimSpec,
@@ -19,14 +21,11 @@ from bench.schema import (
     Failure,
     FailureKind,
     ProofCheck,
-    ProofRequest,
     ProofStatus,
     RunConfig,
     TrialRecord,
-    TrialRequest,
     TrialSpec,
     VariantProof,
-    encode,
 )
 from bench.session import Tools
 from tests.bench.samples import environment, run_config, trial_record

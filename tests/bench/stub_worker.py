@@ -12,7 +12,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench.schema import ProofRequest, TrialRequest, decode, encode
+from bench.codec import decode, encode
+from bench.requests import ProofRequest, TrialRequest
 from tests.bench.samples import trial_record
 
 

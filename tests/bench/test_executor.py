@@ -10,12 +10,11 @@ import pytest
 
 from bench.errors import StoreError
 from bench.executor import ProcessExecutor
+from bench.requests import ProofRequest, TrialRequest
 from bench.schema import (
     SCHEMA_VERSION,
     FailureKind,
-    ProofRequest,
     TrialRecord,
-    TrialRequest,
     TrialStatus,
 )
 from tests.bench.samples import trial_spec

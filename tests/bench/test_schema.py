@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bench.codec import decode, encode
 from bench.errors import RecordError
 from bench.schema import (
     SCHEMA_VERSION,
@@ -21,8 +22,6 @@ from bench.schema import (
     TrialStatus,
     VariantProof,
     ceiling_variant,
-    decode,
-    encode,
 )
 from leafmodel.pipelines.spec import Augment, Cache, PipelineSpec
 

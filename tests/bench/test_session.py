@@ -10,7 +10,14 @@ import pytest
 
 from bench import plan, session
 from bench.errors import ConfigError, PlanChangedError, StoreError
-from bench.schema import Failure, FailureKind, RunConfig, TrialRecord, TrialRequest, TrialStatus
+from bench.requests import TrialRequest
+from bench.schema import (
+    Failure,
+    FailureKind,
+    RunConfig,
+    TrialRecord,
+    TrialStatus,
+)
 from bench.session import Outcome, Tools
 from bench.store import read
 from leafmodel.errors import DataError

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import RecordError, StoreError
-from bench.schema import SCHEMA_VERSION, WorkerFiles
+from bench.requests import WorkerFiles
+from bench.schema import SCHEMA_VERSION
 from bench.store import Store, read
 from tests.bench.samples import proof_records, run_record, trial_record, trial_records
 

@@ -8,20 +8,17 @@ from pathlib import Path
 import pytest
 
 from bench import worker
+from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE
+from bench.requests import ProofRequest, TrialRequest, WorkerFiles
 from bench.schema import (
     SCHEMA_VERSION,
-    ProofRequest,
     TrialKind,
     TrialRecord,
-    TrialRequest,
     TrialSpec,
     TrialStatus,
     VariantProof,
-    WorkerFiles,
     ceiling_variant,
-    decode,
-    encode,
 )
 from bench.variants import VARIANTS
 from leafmodel.data.folder import scan

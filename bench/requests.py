@@ -1,0 +1,51 @@
+"""What a worker is asked: the files of a run, and the trial or the proofs to make from them.
+
+Scratch, not results: these live in a run's `work/` and are gone when it ends (all but the split).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.schema import TrialSpec
+from leafmodel.pipelines.spec import PipelineSpec
+
+
+@dataclass(frozen=True)
+class WorkerFiles:
+    """The images of a run as a worker needs them: absolute path and label, in the split's order."""
+
+    schema_version: int
+    class_names: tuple[str, ...]
+    train: tuple[tuple[str, int], ...]
+    validation: tuple[tuple[str, int], ...]
+    test: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """What the worker reads: run this trial on these images, write the record to `out`.
+
+    `files` is the path of a `WorkerFiles`; `work` a folder for scratch files of the run.
+    """
+
+    schema_version: int
+    spec: TrialSpec
+    files: str
+    work: str
+    out: str
+
+
+@dataclass(frozen=True)
+class ProofRequest:
+    """What the worker reads: prove each variant on these images, write `out`/<variant>.json."""
+
+    schema_version: int
+    pipelines: Mapping[str, PipelineSpec]
+    batch_size: int
+    image_size: int
+    seed: int
+    files: str
+    work: str
+    out: str
