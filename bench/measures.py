@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 from bench import stats
 from bench.compare import HORIZONS, NS_PER_S, Comparison, block_times, steady_epochs
@@ -227,7 +228,7 @@ def _cold_start_s(steady: Sequence[EpochRecord]) -> float | None:
     waits = [epoch.wait_ns for epoch in steady if epoch.wait_ns and len(epoch.wait_ns) > 1]
     if not waits:
         return None
-    extra = [max(0.0, first - (stats.median(rest) or 0.0)) for first, *rest in waits]
+    extra = [max(0.0, first - median(rest)) for first, *rest in waits]
     return sum(extra) / len(extra) / NS_PER_S
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -90,8 +90,8 @@ def ratios(
     """
     left, right = _paired(base, other)
     steady = [k for k in range(len(left)) if left[k].steady and right[k].steady]
-    a = _Side([left[k] for k in steady], SEED + 1)
-    b = _Side([right[k] for k in steady], SEED + 2)
+    a = _side(tuple(left[k] for k in steady), SEED + 1)
+    b = _side(tuple(right[k] for k in steady), SEED + 2)
     freedom = min(a.freedom, b.freedom)
 
     def at(epochs: int | None) -> Interval | None:
@@ -111,7 +111,7 @@ def ratio(base: Sequence[BlockTimes], other: Sequence[BlockTimes]) -> Interval |
 
 def level(times: Sequence[BlockTimes]) -> Interval | None:
     """Seconds of a steady epoch; None without any."""
-    side = _Side([item for item in times if item.steady], SEED + 1)
+    side = _side(tuple(item for item in times if item.steady), SEED + 1)
     return _interval(side.logs(), side.draws(), side.freedom)
 
 
@@ -170,6 +170,12 @@ class _Side:
 
     def draws(self, epochs: int | None = None) -> Array:
         return _log_cost(self.first, self.drawn, epochs)
+
+
+@lru_cache(maxsize=32)
+def _side(times: tuple[BlockTimes, ...], seed: int) -> _Side:
+    """The baseline stands in every ratio: it is redrawn once."""
+    return _Side(times, seed)
 
 
 def _draw_epochs(epochs: Array, counts: NDArray[np.int64], seed: int) -> Array:

@@ -20,7 +20,8 @@ CHILD = """
 import sys, tempfile, time
 from pathlib import Path
 from tests.bench.samples import EPOCH_S, proof_records, run_record, trial_records
-from bench.schema import TrialRecord, decode, encode
+from bench.codec import decode, encode
+from bench.schema import TrialRecord
 names = tuple(name for name in EPOCH_S if not name.startswith("ceiling_"))
 run = run_record(variants=names, blocks=int(sys.argv[1]))
 files = [encode(trial) for trial in trial_records(run)]
