@@ -55,7 +55,7 @@ format: $(INSTALLED) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmarks: $(INSTALLED) ## benchmarks of leafbench itself, a quarter of an hour (benchmarks/README.md)
+benchmarks: $(INSTALLED) ## benchmarks of leafbench itself, about five minutes (benchmarks/README.md)
 	$(BIN)/python benchmarks/run_all.py
 
 lock: ## renew requirements.lock (needs uv)
