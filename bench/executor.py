@@ -23,7 +23,7 @@ from typing import Protocol, Self
 from bench.codec import decode, encode
 from bench.environment import BACKEND
 from bench.errors import RecordError
-from bench.requests import ProofRequest, TrialRequest
+from bench.requests import SPAWNED_VARIABLE, ProofRequest, TrialRequest
 from bench.schema import (
     SCHEMA_VERSION,
     Failure,
@@ -233,7 +233,7 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
 def _environment(began_ns: int) -> dict[str, str]:
     return os.environ | {
         "KERAS_BACKEND": BACKEND,  # whatever the user's Keras is set to
-        "LEAFBENCH_SPAWNED_NS": str(began_ns),
+        SPAWNED_VARIABLE: str(began_ns),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",

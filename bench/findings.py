@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from bench import disturbances, suspicions
 from bench.evidence import Evidence, Finding, Severity, where
 from bench.measures import VariantResult
-from bench.schema import ProofCheck, ProofStatus
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Cache, Loader, PipelineSpec
 
 __all__ = ["Evidence", "Finding", "Severity", "find"]

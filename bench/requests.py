@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from bench.schema import TrialSpec
 from leafmodel.pipelines.spec import PipelineSpec
 
+# In the worker's environment: the parent's `time.perf_counter_ns()` when it started the process.
+SPAWNED_VARIABLE = "LEAFBENCH_SPAWNED_NS"
+
 
 @dataclass(frozen=True)
 class WorkerFiles:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Augment, PipelineSpec
 
 SCHEMA_VERSION = 1
@@ -182,25 +183,6 @@ class TrialRecord:
         failed = self.status is TrialStatus.FAILED
         _require(failed == (self.failure is not None), "a failed record, and only it, says why")
         _require(failed or len(self.epochs) > 0, "a record that is ok has epochs")
-
-
-class ProofStatus(StrEnum):
-    """How one check of a pipeline ended. `differs` is a difference that exists on purpose."""
-
-    OK = "ok"
-    DIFFERS = "differs"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class ProofCheck:
-    """One fact about a built pipeline: what was expected, what was found."""
-
-    check: str
-    status: ProofStatus
-    expected: str
-    found: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from bench.schema import (
     Environment,
     Failure,
     FailureKind,
-    ProofStatus,
     RunConfig,
     RunRecord,
     TrialKind,
@@ -36,6 +35,7 @@ from bench.schema import (
     VariantProof,
 )
 from bench.store import Store, read
+from leafmodel.pipelines.facts import ProofStatus
 
 _SPEC_KEYS = tuple(field.name for field in fields(TrialSpec))
 

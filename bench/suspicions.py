@@ -90,7 +90,7 @@ def _short_epochs(evidence: Evidence) -> Iterator[Finding]:
             "short-epochs",
             Severity.INFO,
             f"an epoch has only {item.steps} steps, and its first batch, which nothing can make "
-            f"ahead, takes {cold_s / epoch.median:.0%} of it; a longer epoch pays that once, too",
+            f"ahead, takes {cold_s / epoch.median:.0%} of it; a longer epoch pays that only once",
             where(item),
             "before applying these shares to a long training, measure with more --images",
             cold_s,

@@ -21,20 +21,19 @@ import psutil
 
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
-from bench.requests import ProofRequest, TrialRequest, WorkerFiles
+from bench.requests import SPAWNED_VARIABLE, ProofRequest, TrialRequest, WorkerFiles
 from bench.schema import (
     SCHEMA_VERSION,
-    ProofCheck,
-    ProofStatus,
     TrialKind,
     TrialRecord,
     TrialSpec,
     TrialStatus,
     VariantProof,
 )
+from bench.store import write_whole
 from leafmodel.errors import LeafmodelError
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 
-SPAWNED_VARIABLE = "LEAFBENCH_SPAWNED_NS"
 VERSIONED_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow")
 LOADER_EPOCHS = 1  # in every block, behind the training that has filled the caches
 NS_PER_S = 1_000_000_000
@@ -58,13 +57,6 @@ def _announce(what: str, done: int, total: int) -> None:
     print(f"@{what} {done} {total}", flush=True)
 
 
-def _write(out: Path, record: object) -> None:
-    """Whole or not at all: a temporary name, then a rename."""
-    temporary = out.with_name(out.name + ".tmp")
-    temporary.write_bytes(encode(record))
-    temporary.replace(out)
-
-
 # --- proofs ----------------------------------------------------------------------------------
 
 
@@ -83,22 +75,15 @@ def _prove(request: ProofRequest) -> None:
             variant=name,
             pipeline=pipeline,
             stages=proof.stages,
-            checks=tuple(map(_recorded, proof.checks)),
+            checks=proof.checks,
             images_checked=proof.images_checked,
         )
-        _write(Path(request.out) / f"{name}.json", record)
+        write_whole(Path(request.out) / f"{name}.json", encode(record))
         _announce("proof", number, len(request.pipelines))
 
 
-def _recorded(check: Any) -> ProofCheck:
-    status = ProofStatus(check.status)
-    return ProofCheck(check.check, status, check.expected, check.found, check.remedy)
-
-
-def _unbuildable(error: LeafmodelError) -> Any:
-    from leafmodel.pipelines.checks import Check, Status
-
-    return Check("can be built", Status.FAILED, "a pipeline", str(error))
+def _unbuildable(error: LeafmodelError) -> ProofCheck:
+    return ProofCheck("can be built", ProofStatus.FAILED, "a pipeline", str(error))
 
 
 def _files(path: str) -> WorkerFiles:
@@ -147,7 +132,7 @@ def _run(request: TrialRequest) -> None:
         cpu_ns=cpu_ns,
         other_cpu_ns=max(0, _busy_ns() - busy_ns - cpu_ns),
     )
-    _write(Path(request.out), record)
+    write_whole(Path(request.out), encode(record))
 
 
 def _busy_ns() -> int:

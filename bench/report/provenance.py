@@ -9,7 +9,8 @@ from pathlib import PurePath
 from bench.evidence import Finding
 from bench.report import formats
 from bench.results import RunResults
-from bench.schema import ProofStatus, RunConfig, TrialRecord, VariantProof
+from bench.schema import RunConfig, TrialRecord, VariantProof
+from leafmodel.pipelines.facts import ProofStatus
 
 LOG_LINES = 15
 
@@ -39,7 +40,7 @@ def _fairness_row(variant: str, proof: VariantProof | None) -> list[str]:
         checked += f" ({formats.plural(proof.images_checked, 'image')})"
     return [
         variant,
-        " > ".join(proof.stages) or "no tf.data graph",
+        " > ".join(proof.stages) or "not read",
         checked,
         _checks(proof, ProofStatus.DIFFERS),
         _checks(proof, ProofStatus.FAILED),

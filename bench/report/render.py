@@ -10,6 +10,7 @@ from bench.report.markdown import markdown
 from bench.report.summary import summary_json
 from bench.report.tables import csv_text
 from bench.results import RunResults
+from bench.store import write_whole
 
 
 def render(results: RunResults, out: Path) -> None:
@@ -30,18 +31,9 @@ def render(results: RunResults, out: Path) -> None:
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
-            _write(out / name, data)
+            write_whole(out / name, data)
         for old in (out / "figures").glob("*.png"):
             if old.name not in drawn:
                 old.unlink()
     except OSError as error:
         raise StoreError(f"The report cannot be written to {out}: {error}.") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

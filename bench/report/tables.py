@@ -10,7 +10,7 @@ from bench.compare import HORIZONS
 from bench.measures import VariantResult
 from bench.report import formats
 from bench.results import RunResults
-from bench.schema import ProofStatus
+from leafmodel.pipelines.facts import ProofStatus
 
 Row = list[str]
 

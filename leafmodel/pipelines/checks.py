@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from typing import Any
 
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.graph import Stage
-from leafmodel.pipelines.pipeline import Pipeline
 from leafmodel.pipelines.spec import Augment, Cache, Loader, PipelineSpec
 from leafmodel.pipelines.tf_data import parallel_calls
-
-
-class Status(StrEnum):
-    """How a check ended; `differs` is a difference that exists on purpose."""
-
-    OK = "ok"
-    DIFFERS = "differs"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One fact: what was expected, what was found, and what to do where they differ."""
-
-    check: str
-    status: Status
-    expected: str
-    found: str
-    remedy: str = ""
 
 
 def verdict(
@@ -36,16 +16,20 @@ def verdict(
     expected: object,
     found: object,
     remedy: str,
-    otherwise: Status = Status.FAILED,
-) -> Check:
+    otherwise: ProofStatus = ProofStatus.FAILED,
+) -> ProofCheck:
     """A check that is `ok` when found equals expected, else `otherwise` with the remedy."""
     same = expected == found
-    return Check(
-        name, Status.OK if same else otherwise, str(expected), str(found), "" if same else remedy
+    return ProofCheck(
+        name,
+        ProofStatus.OK if same else otherwise,
+        str(expected),
+        str(found),
+        "" if same else remedy,
     )
 
 
-def graph_checks(spec: PipelineSpec, found: Sequence[Stage], files: int) -> tuple[Check, ...]:
+def graph_checks(spec: PipelineSpec, found: Sequence[Stage], files: int) -> tuple[ProofCheck, ...]:
     """Parallelism, cache, prefetch and their order, against the spec."""
     if spec.loader in (Loader.IMAGE_DATA_GENERATOR, Loader.RESIDENT):
         return ()
@@ -77,7 +61,7 @@ def graph_checks(spec: PipelineSpec, found: Sequence[Stage], files: int) -> tupl
     return tuple(checks)
 
 
-def _augment_place_check(spec: PipelineSpec, found: Sequence[Stage]) -> Check:
+def _augment_place_check(spec: PipelineSpec, found: Sequence[Stage]) -> ProofCheck:
     augments = [index for index, stage in enumerate(found) if "augment" in stage.work]
     batch = [index for index, stage in enumerate(found) if stage.kind == "batch"]
     where = "none in the graph"
@@ -87,7 +71,7 @@ def _augment_place_check(spec: PipelineSpec, found: Sequence[Stage]) -> Check:
     return verdict("augmentation stage", expected, where, "augment per image, before batch")
 
 
-def _cache_order_checks(found: Sequence[Stage]) -> tuple[Check, ...]:
+def _cache_order_checks(found: Sequence[Stage]) -> tuple[ProofCheck, ...]:
     caches = [index for index, stage in enumerate(found) if stage.kind == "cache"]
     if not caches:
         return ()
@@ -111,26 +95,26 @@ def _cache_order_checks(found: Sequence[Stage]) -> tuple[Check, ...]:
     )
 
 
-def _shuffle_check(found: Sequence[Stage], files: int) -> Check:
+def _shuffle_check(found: Sequence[Stage], files: int) -> ProofCheck:
     buffers = [stage.buffer or 0 for stage in found if stage.kind == "shuffle"]
     whole = bool(buffers) and max(buffers) >= files
     text = f"buffer {max(buffers)}" if buffers else "no shuffle"
-    return Check(
+    return ProofCheck(
         "shuffle",
-        Status.OK if whole else Status.DIFFERS,
+        ProofStatus.OK if whole else ProofStatus.DIFFERS,
         f"buffer of at least {files}, the training images",
         text,
         "" if whole else "a smaller buffer mixes only neighbours",
     )
 
 
-def _form_checks(spec: PipelineSpec) -> tuple[Check, ...]:
-    if spec.augment is not Augment.PIPELINE:
+def _form_checks(spec: PipelineSpec) -> tuple[ProofCheck, ...]:
+    if spec.loader is not Loader.IMAGE_DATA_GENERATOR or spec.augment is not Augment.PIPELINE:
         return ()
     return (
-        Check(
+        ProofCheck(
             "augmentation form",
-            Status.DIFFERS,
+            ProofStatus.DIFFERS,
             "five Keras layers, three resamplings",
             "one SciPy resampling; zoom drawn apart for height and width",
             "none: it is what ImageDataGenerator does",
@@ -138,30 +122,47 @@ def _form_checks(spec: PipelineSpec) -> tuple[Check, ...]:
     )
 
 
-def hidden_checks(spec: PipelineSpec, pipeline: Pipeline) -> tuple[Check, ...]:
-    """What is added without being asked for: autotuning, a prefetch."""
-    if spec.loader is Loader.IMAGE_DATA_GENERATOR:
-        return (
-            *_form_checks(spec),
-            Check(
-                "hidden prefetch",
-                Status.DIFFERS,
-                "none",
-                "Keras wraps the generator in prefetch(autotuned): one Python thread works ahead",
-                "none: fit() does so for every PyDataset with one worker",
-            ),
-        )
-    options = pipeline.dataset.options()
+def hidden_checks(
+    spec: PipelineSpec, dataset: Any, found: Sequence[Stage]
+) -> tuple[ProofCheck, ...]:
+    """What runs without the spec naming it: an autotuner, a prefetch.
+
+    What Keras puts around a generator by itself cannot be switched off, so there it is a difference
+    on purpose; anywhere else an autotuner that should be off is a failure.
+    """
+    made_by_keras = spec.loader is Loader.IMAGE_DATA_GENERATOR
+    options = dataset.options()
     autotune = options.autotune.enabled is not False
-    injected = autotune and options.experimental_optimization.inject_prefetch is not False
-    remedy = "set Options.autotune.enabled and experimental_optimization.inject_prefetch"
+    injects = autotune and options.experimental_optimization.inject_prefetch is not False
+    wrapped = made_by_keras and any(stage.kind == "prefetch" for stage in found)
+    hidden = [
+        text
+        for text, there in (
+            ("Keras wraps the generator in a prefetch: one Python thread works ahead", wrapped),
+            ("tf.data may insert a prefetch and retune it", injects and not made_by_keras),
+        )
+        if there
+    ]
     return (
-        verdict("autotuner", spec.autotune, autotune, remedy),
-        Check(
+        *_form_checks(spec),
+        verdict(
+            "autotuner",
+            spec.autotune,
+            autotune,
+            "set Options.autotune.enabled and experimental_optimization.inject_prefetch",
+            otherwise=ProofStatus.DIFFERS if made_by_keras else ProofStatus.FAILED,
+        ),
+        ProofCheck(
             "hidden prefetch",
-            Status.DIFFERS if injected else Status.OK,
+            ProofStatus.DIFFERS if hidden else ProofStatus.OK,
             "none",
-            "tf.data may insert a prefetch and retune it" if injected else "none",
-            "options.experimental_optimization.inject_prefetch = False" if injected else "",
+            "; ".join(hidden) or "none",
+            _PREFETCH_REMEDY[made_by_keras] if hidden else "",
         ),
     )
+
+
+_PREFETCH_REMEDY = {
+    True: "none: fit() does so for every PyDataset with one worker",
+    False: "options.experimental_optimization.inject_prefetch = False",
+}

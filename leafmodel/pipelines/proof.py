@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 from numpy.typing import NDArray
 
 from leafmodel.data.folder import ImageFile
 from leafmodel.pipelines.build import build
-from leafmodel.pipelines.checks import Check, Status, graph_checks, hidden_checks, verdict
-from leafmodel.pipelines.graph import Stage, stages
+from leafmodel.pipelines.checks import graph_checks, hidden_checks, verdict
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus
+from leafmodel.pipelines.graph import stages
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.resident import ResidentImages, decode_all
 from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec, Resize
@@ -32,18 +35,19 @@ class Proof:
     """Everything found about one pipeline."""
 
     stages: tuple[str, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[ProofCheck, ...]
     images_checked: int
 
 
 def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
     """Build the pipeline over a sample of the files; check graph, files, pixels, augmentation."""
     sample = replace(given, files=tuple(given.files)[:MOST_FILES])
-    found = _stages(spec, given)
     pipeline = build(spec, replace(sample, work=given.work / "proof"))
+    dataset = _timed_dataset(spec, given, pipeline)
+    found = stages(dataset)
     checks = (
         *graph_checks(spec, found, len(given.files)),
-        *hidden_checks(spec, pipeline),
+        *hidden_checks(spec, dataset, found),
         _label_check(pipeline, sample),
         *_file_checks(spec, sample),
         _augmentation_check(spec, pipeline, sample),
@@ -51,11 +55,17 @@ def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
     return Proof(tuple(map(str, found)), checks, len(sample.files))
 
 
-def _stages(spec: PipelineSpec, given: PipelineInput) -> tuple[Stage, ...]:
-    """The graph that is timed, over all files: a shuffle buffer may cover no more than a sample."""
-    if spec.loader in (Loader.IMAGE_DATA_GENERATOR, Loader.RESIDENT):
-        return ()
-    return stages(build(spec, replace(given, work=given.work / "whole")).dataset)
+def _timed_dataset(spec: PipelineSpec, given: PipelineInput, sampled: Pipeline) -> Any:
+    """The data set that `fit` will iterate, to read its graph.
+
+    Over all files, since a shuffle buffer may cover no more than a sample. For a generator it is
+    what Keras makes of it; resident images would fill the device, so a sample must do.
+    """
+    if spec.loader is Loader.IMAGE_DATA_GENERATOR:
+        return PyDatasetAdapter(sampled.source).get_tf_dataset()
+    if spec.loader is Loader.RESIDENT:
+        return sampled.dataset
+    return build(spec, replace(given, work=given.work / "whole")).dataset
 
 
 def _numbered(sample: PipelineInput, folder: str) -> PipelineInput:
@@ -79,7 +89,7 @@ def _start(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-def _label_check(pipeline: Pipeline, sample: PipelineInput) -> Check:
+def _label_check(pipeline: Pipeline, sample: PipelineInput) -> ProofCheck:
     delivered = np.concatenate([np.asarray(labels) for _, labels in pipeline.drain()])
     classes = len(sample.class_names)
     expected = np.bincount(sample.labels, minlength=classes)
@@ -92,7 +102,7 @@ def _label_check(pipeline: Pipeline, sample: PipelineInput) -> Check:
     )
 
 
-def _file_checks(spec: PipelineSpec, sample: PipelineInput) -> tuple[Check, ...]:
+def _file_checks(spec: PipelineSpec, sample: PipelineInput) -> tuple[ProofCheck, ...]:
     numbered = _numbered(sample, "numbered")
     pipeline = _start(build(spec.evolve(augment=Augment.NONE), numbered))
     means = np.full(len(numbered.files), np.nan)
@@ -106,20 +116,20 @@ def _file_checks(spec: PipelineSpec, sample: PipelineInput) -> tuple[Check, ...]
     return (*_order_checks(orders, len(numbered.files)), _pixel_check(spec, means, numbered))
 
 
-def _order_checks(orders: Sequence[list[int]], files: int) -> tuple[Check, ...]:
+def _order_checks(orders: Sequence[list[int]], files: int) -> tuple[ProofCheck, ...]:
     whole = [sorted(order) == list(range(files)) for order in orders]
     same = orders[0] == orders[1]
     return (
-        Check(
+        ProofCheck(
             "every file once an epoch",
-            Status.OK if all(whole) else Status.FAILED,
+            ProofStatus.OK if all(whole) else ProofStatus.FAILED,
             f"{files} files, each once, in two epochs",
             ", ".join(f"{len(order)} delivered, {len(set(order))} distinct" for order in orders),
             "" if all(whole) else "deliver each file of the split exactly once an epoch",
         ),
-        Check(
+        ProofCheck(
             "another order in the next epoch",
-            Status.FAILED if same and files > 1 else Status.OK,
+            ProofStatus.FAILED if same and files > 1 else ProofStatus.OK,
             "two orders",
             "the same order twice" if same else "two orders",
             "shuffle anew each epoch (reshuffle_each_iteration, and behind any cache)"
@@ -129,13 +139,15 @@ def _order_checks(orders: Sequence[list[int]], files: int) -> tuple[Check, ...]:
     )
 
 
-def _pixel_check(spec: PipelineSpec, means: NDArray[np.float64], numbered: PipelineInput) -> Check:
+def _pixel_check(
+    spec: PipelineSpec, means: NDArray[np.float64], numbered: PipelineInput
+) -> ProofCheck:
     reference = decode_all(numbered).astype(np.float32).mean(axis=(1, 2, 3))
     worst = float(np.abs(means - reference).max())
     close = worst <= PIXEL_TOLERANCE  # False for NaN, an image that never came
     on_purpose = spec.resize is not Resize.BILINEAR and np.isfinite(worst)
-    status = Status.OK if close else Status.DIFFERS if on_purpose else Status.FAILED
-    return Check(
+    status = ProofStatus.OK if close else ProofStatus.DIFFERS if on_purpose else ProofStatus.FAILED
+    return ProofCheck(
         "pixels before augmentation",
         status,
         f"each image's mean within {PIXEL_TOLERANCE:g} grey level of a {Resize.BILINEAR} reference",
@@ -144,7 +156,9 @@ def _pixel_check(spec: PipelineSpec, means: NDArray[np.float64], numbered: Pipel
     )
 
 
-def _augmentation_check(spec: PipelineSpec, pipeline: Pipeline, sample: PipelineInput) -> Check:
+def _augmentation_check(
+    spec: PipelineSpec, pipeline: Pipeline, sample: PipelineInput
+) -> ProofCheck:
     small = replace(sample, files=tuple(sample.files)[:MOST_AUGMENTED])
     measure: dict[Augment, Callable[[], float]] = {
         Augment.NONE: lambda: _change_in_pipeline(spec, small),
@@ -154,9 +168,9 @@ def _augmentation_check(spec: PipelineSpec, pipeline: Pipeline, sample: Pipeline
     change = measure[spec.augment]()
     expected = spec.augment is not Augment.NONE
     varies = change >= AUGMENTED_CHANGE
-    return Check(
+    return ProofCheck(
         "augmentation differs between epochs",
-        Status.OK if varies == expected else Status.FAILED,
+        ProofStatus.OK if varies == expected else ProofStatus.FAILED,
         f"{'differs' if expected else 'does not differ'} (augment={spec.augment})",
         f"the same file differs by {change:.1f} grey levels between two epochs",
         "" if varies == expected else "draw new random numbers for each image in each epoch",

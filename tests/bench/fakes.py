@@ -20,14 +20,13 @@ from bench.schema import (
     Environment,
     Failure,
     FailureKind,
-    ProofCheck,
-    ProofStatus,
     RunConfig,
     TrialRecord,
     TrialSpec,
     VariantProof,
 )
 from bench.session import Tools
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from tests.bench.samples import environment, run_config, trial_record
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

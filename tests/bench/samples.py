@@ -18,6 +18,7 @@ import numpy as np
 from bench import schema
 from bench.schema import TrialKind, TrialStatus
 from bench.variants import VARIANTS
+from leafmodel.pipelines import facts
 from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
 
 SECOND = 1_000_000_000
@@ -297,13 +298,13 @@ def trial_records(
 
 def proof_check(
     check: str = "same files each epoch",
-    status: schema.ProofStatus = schema.ProofStatus.OK,
+    status: facts.ProofStatus = facts.ProofStatus.OK,
     expected: str = "640 files",
     found: str = "640 files",
     remedy: str = "",
-) -> schema.ProofCheck:
+) -> facts.ProofCheck:
     """One check of a pipeline."""
-    return schema.ProofCheck(check, status, expected, found, remedy)
+    return facts.ProofCheck(check, status, expected, found, remedy)
 
 
 def proof_record(variant: str = "default", **changes: Any) -> schema.VariantProof:
@@ -329,7 +330,7 @@ def proof_records(
             continue
         proof = proof_record(variant)
         if variant == "default":
-            resize = proof_check("resize", schema.ProofStatus.DIFFERS, "bilinear", "nearest")
+            resize = proof_check("resize", facts.ProofStatus.DIFFERS, "bilinear", "nearest")
             proof = replace(proof, checks=(*proof.checks, resize), stages=("ImageDataGenerator",))
         proofs.append(proof)
     return tuple(proofs)

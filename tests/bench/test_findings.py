@@ -8,7 +8,8 @@ import pytest
 
 from bench.evidence import Severity
 from bench.results import compute
-from bench.schema import ProofStatus, TrialRecord
+from bench.schema import TrialRecord
+from leafmodel.pipelines.facts import ProofStatus
 from tests.bench.samples import (
     SECOND,
     data_summary,

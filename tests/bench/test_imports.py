@@ -15,6 +15,7 @@ TRAINING_MODULES = {"bench/worker.py", "bench/timing.py", "bench/profiling.py"}
 WITHOUT_TENSORFLOW = (
     "leafmodel.data.",
     "leafmodel.errors",
+    "leafmodel.pipelines.facts",
     "leafmodel.pipelines.spec",
     "leafmodel.training.phases",
 )

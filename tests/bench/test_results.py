@@ -8,7 +8,8 @@ import pytest
 
 from bench.claim import ClaimVerdict
 from bench.results import compute
-from bench.schema import ClaimSpec, ProofStatus
+from bench.schema import ClaimSpec
+from leafmodel.pipelines.facts import ProofStatus
 from tests.bench.samples import (
     failed_record,
     proof_check,

@@ -14,8 +14,6 @@ from bench.schema import (
     EpochRecord,
     Failure,
     FailureKind,
-    ProofCheck,
-    ProofStatus,
     TrialKind,
     TrialRecord,
     TrialSpec,
@@ -23,6 +21,7 @@ from bench.schema import (
     VariantProof,
     ceiling_variant,
 )
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Augment, Cache, PipelineSpec
 
 SPEC = TrialSpec(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import store
 from bench.errors import StoreError
 from bench.report.render import render
 from bench.report.summary import summary_json
@@ -132,10 +133,10 @@ def test_a_full_disk_leaves_the_old_report(results, tmp_path, monkeypatch):
     render(results, tmp_path)
     before = (tmp_path / "report.md").read_bytes()
 
-    def full(_path, _data):
+    def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(store.os, "fsync", full)
     with pytest.raises(StoreError, match="No space left"):
         render(empty(), tmp_path)
     assert (tmp_path / "report.md").read_bytes() == before

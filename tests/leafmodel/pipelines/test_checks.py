@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+import tensorflow as tf
 
-from leafmodel.pipelines.checks import Check, Status, graph_checks
-from leafmodel.pipelines.graph import Stage
-from leafmodel.pipelines.spec import Augment, Cache, PipelineSpec
+from leafmodel.pipelines import tf_data
+from leafmodel.pipelines.checks import graph_checks, hidden_checks
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus
+from leafmodel.pipelines.graph import Stage, stages
+from leafmodel.pipelines.spec import Augment, Cache, Loader, PipelineSpec
 
 DECODE = Stage("map", work="decode", calls=1)
 AUGMENT = Stage("map", work="augment", calls=1)
@@ -16,13 +20,13 @@ CACHE = Stage("cache")
 PLAIN = (SHUFFLE, DECODE, AUGMENT, BATCH)
 
 
-def _failed(spec: PipelineSpec, found: Sequence[Stage]) -> list[Check]:
-    return [check for check in graph_checks(spec, found, 10) if check.status is Status.FAILED]
+def _failed(spec: PipelineSpec, found: Sequence[Stage]) -> list[ProofCheck]:
+    return [check for check in graph_checks(spec, found, 10) if check.status is ProofStatus.FAILED]
 
 
 def test_a_graph_that_is_what_the_spec_says_passes() -> None:
     checks = graph_checks(PipelineSpec(), PLAIN, 10)
-    assert {check.status for check in checks} == {Status.OK}
+    assert {check.status for check in checks} == {ProofStatus.OK}
 
 
 @pytest.mark.parametrize(
@@ -60,5 +64,22 @@ def test_a_cache_behind_a_shuffle_fails_and_names_the_remedy() -> None:
 def test_a_short_shuffle_buffer_differs_but_does_not_fail() -> None:
     found = (Stage("shuffle", buffer=3), DECODE, AUGMENT, BATCH)
     (check,) = [c for c in graph_checks(PipelineSpec(), found, 10) if c.check == "shuffle"]
-    assert check.status is Status.DIFFERS
+    assert check.status is ProofStatus.DIFFERS
     assert check.found == "buffer 3"
+
+
+def _hidden(spec: PipelineSpec, dataset: Any) -> dict[str, ProofStatus]:
+    found = hidden_checks(spec, dataset, stages(dataset))
+    return {check.check: check.status for check in found}
+
+
+def test_what_keras_puts_around_a_generator_is_read_from_the_graph() -> None:
+    spec = PipelineSpec(loader=Loader.IMAGE_DATA_GENERATOR, augment=Augment.NONE)
+    bare = tf.data.Dataset.range(3).with_options(tf_data.options(PipelineSpec()))
+    assert _hidden(spec, bare) == {"autotuner": ProofStatus.OK, "hidden prefetch": ProofStatus.OK}
+    wrapped = tf.data.Dataset.range(3).prefetch(tf.data.AUTOTUNE)
+    assert set(_hidden(spec, wrapped).values()) == {ProofStatus.DIFFERS}
+
+
+def test_an_autotuner_that_a_spec_switches_off_is_a_failure_anywhere_else() -> None:
+    assert _hidden(PipelineSpec(), tf.data.Dataset.range(3))["autotuner"] is ProofStatus.FAILED

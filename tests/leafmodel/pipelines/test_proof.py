@@ -14,7 +14,7 @@ from bench.variants import VARIANTS
 from leafmodel.data.folder import ImageFile
 from leafmodel.pipelines import build as builders
 from leafmodel.pipelines import proof, tf_data
-from leafmodel.pipelines.checks import Status
+from leafmodel.pipelines.facts import ProofStatus
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.proof import Proof, prove
 from leafmodel.pipelines.spec import Augment, PipelineSpec
@@ -23,12 +23,12 @@ Given = Callable[..., PipelineInput]
 Plant = Callable[[PipelineSpec, PipelineInput], Pipeline]
 
 
-def _status(found: Proof, check: str) -> Status:
+def _status(found: Proof, check: str) -> ProofStatus:
     return next(item.status for item in found.checks if item.check == check)
 
 
 def _failed(found: Proof) -> set[str]:
-    return {item.check for item in found.checks if item.status is Status.FAILED}
+    return {item.check for item in found.checks if item.status is ProofStatus.FAILED}
 
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
@@ -40,13 +40,13 @@ def test_every_listed_variant_is_what_it_says(name: str, given: Given) -> None:
 
 def test_the_default_has_a_prefetch_that_keras_hides(given: Given) -> None:
     assert _status(prove(VARIANTS["default"].pipeline, given()), "hidden prefetch") is (
-        Status.DIFFERS
+        ProofStatus.DIFFERS
     )
 
 
 def test_the_default_augments_in_a_form_of_its_own(given: Given) -> None:
     default = VARIANTS["default"].pipeline
-    assert _status(prove(default, given()), "augmentation form") is Status.DIFFERS
+    assert _status(prove(default, given()), "augmentation form") is ProofStatus.DIFFERS
     bare = prove(default.evolve(augment=Augment.NONE), given())
     assert "augmentation form" not in {check.check for check in bare.checks}
 
