@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.profile_schema import ProfileSpec
 from bench.schema import TrialSpec
 from leafmodel.pipelines.spec import PipelineSpec
 
@@ -51,4 +52,39 @@ class ProofRequest:
     seed: int
     files: str
     work: str
+    out: str
+
+
+@dataclass(frozen=True)
+class ProfileRequest:
+    """What the worker reads: run this trial with the profiler on in its window.
+
+    The trial's record goes to `out`, a `Capture` to `capture`, the trace below `logdir` where
+    TensorBoard's profile plugin finds it.
+    """
+
+    schema_version: int
+    profile: ProfileSpec
+    files: str
+    work: str
+    out: str
+    capture: str
+    logdir: str
+
+
+@dataclass(frozen=True)
+class ReadingRequest:
+    """What the reading process reads: a trace, and what it must hold to be the one that was made.
+
+    `steps` are the profiled steps' numbers; begin and end are the capture's, on the real-time
+    clock; `devices` says whether the run's machine has an accelerator. A `ReadingOutcome` goes to
+    `out`.
+    """
+
+    schema_version: int
+    trace: str
+    steps: tuple[int, ...]
+    begin_real_ns: int
+    end_real_ns: int
+    devices: bool
     out: str

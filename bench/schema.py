@@ -24,6 +24,18 @@ class TrialKind(StrEnum):
 
     TRAIN = "train"
     CEILING = "ceiling"
+    PROFILE = "profile"
+
+
+class ProfileMode(StrEnum):
+    """Which variants of a run are profiled, in every phase.
+
+    `auto`: the claim's baseline and candidate, `plain` and the fastest one.
+    """
+
+    NONE = "none"
+    AUTO = "auto"
+    ALL = "all"
 
 
 class TrialStatus(StrEnum):
@@ -42,7 +54,8 @@ class FailureKind(StrEnum):
     MEMORY = "memory"
 
 
-def _require(condition: bool, message: str) -> None:
+def require(condition: bool, message: str) -> None:
+    """Refuse a record that contradicts itself; `bench.codec` names the file."""
     if not condition:
         raise ValueError(message)
 
@@ -53,6 +66,7 @@ class TrialSpec:
 
     `name` is unique in a run and sorts in the order of execution (`b02-03-in_model-cnn`).
     `replica` is 0, or 1 for the second trial of the same variant in a block (the noise floor).
+    A profiled trial is in no block: its name is `<variant>-<phase>`.
     A ceiling trial has the variant name `ceiling_model` or `ceiling_none`, after the place of the
     augmentation, and a pipeline with that place.
     """
@@ -73,7 +87,7 @@ class TrialSpec:
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "image_size", "timeout_s"):
-            _require(getattr(self, key) > 0, f"{key} must be above 0, found {getattr(self, key)}")
+            require(getattr(self, key) > 0, f"{key} must be above 0, found {getattr(self, key)}")
 
 
 @dataclass(frozen=True)
@@ -113,18 +127,18 @@ class EpochRecord:
     validation_ns: int
 
     def __post_init__(self) -> None:
-        _require(self.epoch_ns > 0, f"epoch_ns must be above 0, found {self.epoch_ns}")
-        _require(len(self.step_ns) > 0, "an epoch has at least one step")
-        _require(min(self.step_ns) > 0, "every step takes time: step_ns must be above 0")
-        _require(self.images > 0, f"images must be above 0, found {self.images}")
+        require(self.epoch_ns > 0, f"epoch_ns must be above 0, found {self.epoch_ns}")
+        require(len(self.step_ns) > 0, "an epoch has at least one step")
+        require(min(self.step_ns) > 0, "every step takes time: step_ns must be above 0")
+        require(self.images > 0, f"images must be above 0, found {self.images}")
         for key in ("wait_ns", "compute_ns"):
             values = getattr(self, key)
-            _require(
+            require(
                 values is None or len(values) == len(self.step_ns),
                 f"{key} must have one value a step",
             )
         parts_ns = self.head_ns + sum(self.step_ns) + self.tail_ns
-        _require(
+        require(
             parts_ns == self.epoch_ns,
             f"head, steps and tail add up to {parts_ns}, epoch_ns says {self.epoch_ns}",
         )
@@ -181,8 +195,8 @@ class TrialRecord:
 
     def __post_init__(self) -> None:
         failed = self.status is TrialStatus.FAILED
-        _require(failed == (self.failure is not None), "a failed record, and only it, says why")
-        _require(failed or len(self.epochs) > 0, "a record that is ok has epochs")
+        require(failed == (self.failure is not None), "a failed record, and only it, says why")
+        require(failed or len(self.epochs) > 0, "a record that is ok has epochs")
 
 
 @dataclass(frozen=True)
@@ -214,7 +228,7 @@ class ClaimSpec:
     candidate: str = "in_model"
 
     def __post_init__(self) -> None:
-        _require(self.target > 0, f"the target of a claim must be above 0, found {self.target}")
+        require(self.target > 0, f"the target of a claim must be above 0, found {self.target}")
 
 
 @dataclass(frozen=True)
@@ -226,6 +240,9 @@ class RunConfig:
         images: images taken from the folder before the split (seeded, by class); None is all.
         augment: False switches the augmentation off in every variant.
         trial_timeout_s: a trial that takes longer is killed and recorded as failed.
+        profile: which variants are profiled after the timed trials; runs from before there were
+            profiles have none.
+        profile_steps: steps of each profile.
     """
 
     suite: str
@@ -242,6 +259,8 @@ class RunConfig:
     augment: bool = True
     skip_bad: bool = False
     trial_timeout_s: float = 900.0
+    profile: ProfileMode = ProfileMode.NONE
+    profile_steps: int = 8
 
 
 @dataclass(frozen=True)

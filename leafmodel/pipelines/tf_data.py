@@ -51,9 +51,11 @@ def _stages(spec: PipelineSpec, given: PipelineInput, augmentation: Sequence[Any
         return decode_image(path, given.image_size, spec.resize), label
 
     def finish(image: Any, label: Any) -> tuple[Any, Any]:
-        image = tf.cast(image, tf.float32)
-        for layer in augmentation:
-            image = layer(image, training=True)
+        with tf.name_scope("convert"):
+            image = tf.cast(image, tf.float32)
+        with tf.name_scope("augment"):
+            for layer in augmentation:
+                image = layer(image, training=True)
         return image, label
 
     def shuffled(dataset: Any) -> Any:
@@ -90,7 +92,10 @@ def options(spec: PipelineSpec) -> Any:
 
 def decode_image(path: Any, image_size: int, resize: Resize) -> Any:
     """The image file as uint8 (size, size, 3); resampled only where its size is another one."""
-    image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+    with tf.name_scope("read"):
+        encoded = tf.io.read_file(path)
+    with tf.name_scope("decode"):
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     image.set_shape((None, None, 3))
     wanted = tf.constant((image_size, image_size))
 
@@ -98,8 +103,9 @@ def decode_image(path: Any, image_size: int, resize: Resize) -> Any:
         scaled = tf.image.resize(image, wanted, method=str(resize))
         return tf.cast(tf.round(tf.cast(scaled, tf.float32)), tf.uint8)
 
-    same = tf.reduce_all(tf.equal(tf.shape(image)[:2], wanted))
-    image = tf.cond(same, lambda: image, resized)
+    with tf.name_scope("resize"):
+        same = tf.reduce_all(tf.equal(tf.shape(image)[:2], wanted))
+        image = tf.cond(same, lambda: image, resized)
     image.set_shape((image_size, image_size, 3))
     return image
 

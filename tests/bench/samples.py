@@ -79,9 +79,9 @@ def epoch_record(
     head_s: float = 0.05,
     tail_s: float = 0.02,
     val_accuracy: float | None = 0.5,
+    steps: int = 10,
 ) -> schema.EpochRecord:
     """One epoch whose parts add up; `wait_share` None is an epoch whose wait was not metered."""
-    steps = 10
     epoch_ns, head, tail = (round(value * SECOND) for value in (seconds, head_s, tail_s))
     step = np.full(steps, (epoch_ns - head - tail) // steps)
     step[-1] += epoch_ns - head - tail - int(step.sum())
