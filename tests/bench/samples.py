@@ -69,7 +69,7 @@ def trial_spec(variant: str = "default", **changes: Any) -> schema.TrialSpec:
     return schema.TrialSpec(**({"name": name} | values))
 
 
-def epoch_record(
+def epoch_record(  # noqa: PLR0913
     epoch: int = 1,
     seconds: float = 10.0,
     *,
