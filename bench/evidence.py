@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.measures import VariantResult
+from bench.profile_measures import ProfileResult
+from bench.profile_schema import ProfileRecord
 from bench.schema import RunRecord, TrialRecord, TrialStatus, VariantProof
 from bench.stats import Interval
 
@@ -42,6 +44,8 @@ class Evidence:
     ceilings: tuple[VariantResult, ...]
     noise_floor: Mapping[str, Interval | None]
     proofs: Mapping[str, VariantProof]
+    profiles: tuple[ProfileResult, ...] = ()
+    unread_profiles: tuple[ProfileRecord, ...] = ()
 
     @property
     def good(self) -> tuple[TrialRecord, ...]:

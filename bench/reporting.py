@@ -42,6 +42,6 @@ def make(folder: Path) -> Report:
     from bench.report.render import render
     from bench.results import compute
 
-    results = compute(stored.run, stored.trials, stored.proofs)
+    results = compute(stored.run, stored.trials, stored.proofs, stored.profiles)
     render(results, folder)
     return Report(folder, results, stored.broken)

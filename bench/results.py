@@ -14,6 +14,9 @@ from bench.claim import ClaimAudit, audit
 from bench.compare import block_times, compare
 from bench.findings import Finding
 from bench.measures import Context, VariantResult, measure, seconds_to
+from bench.profile_measures import ProfileResult
+from bench.profile_measures import measure as measure_profiles
+from bench.profile_schema import ProfileRecord
 from bench.schema import (
     RunRecord,
     TrialKind,
@@ -47,6 +50,7 @@ class RunResults:
         variants: replica 0 of each (variant, phase) that has a trial, in the run's order.
         ceilings: the same for the compute ceilings (`ceiling_none`, `ceiling_model`).
         noise_floor: phase -> the baseline's second trial of a block over its first.
+        profiles: those that were read, in the run's order; the findings tell of the others.
         failed: the failed trials. missing: planned trials without a record.
     """
 
@@ -59,6 +63,7 @@ class RunResults:
     claims: tuple[ClaimAudit, ...]
     findings: tuple[Finding, ...]
     proofs: Mapping[str, VariantProof]
+    profiles: tuple[ProfileResult, ...]
     failed: tuple[TrialRecord, ...]
     missing: tuple[TrialSpec, ...]
     recorded: int
@@ -84,7 +89,10 @@ class RunResults:
 
 
 def compute(
-    run: RunRecord, trials: Sequence[TrialRecord], proofs: Sequence[VariantProof]
+    run: RunRecord,
+    trials: Sequence[TrialRecord],
+    proofs: Sequence[VariantProof],
+    profiles: Sequence[ProfileRecord] = (),
 ) -> RunResults:
     """Everything a report says, from the records of a run. Deterministic."""
     index = _Index(run, trials)
@@ -94,7 +102,11 @@ def compute(
     variants = index.measured(run.config.variants, phases)
     ceilings = index.measured(ceiling_names, phases)
     floor = {phase: index.noise_floor(phase) for phase in phases}
-    evidence = findings.Evidence(run, tuple(trials), variants, ceilings, floor, by_variant)
+    profiled = _profiled(run, profiles, variants)
+    unread = tuple(record for record in profiles if record.reading is None)
+    evidence = findings.Evidence(
+        run, tuple(trials), variants, ceilings, floor, by_variant, profiled, unread
+    )
     done = {trial.spec.name for trial in trials}
     return RunResults(
         run=run,
@@ -108,6 +120,7 @@ def compute(
         ),
         findings=findings.find(evidence),
         proofs=by_variant,
+        profiles=profiled,
         failed=tuple(trial for trial in trials if trial.status is TrialStatus.FAILED),
         missing=tuple(spec for spec in run.plan if spec.name not in done),
         recorded=len(trials),
@@ -197,6 +210,17 @@ def _obstacles(
     elif not proof.ok:
         obstacles.append(f"the proof that {variant} is what its name says failed")
     return obstacles
+
+
+def _profiled(
+    run: RunRecord, profiles: Sequence[ProfileRecord], variants: Sequence[VariantResult]
+) -> tuple[ProfileResult, ...]:
+    """The profiles that were read, in the order of the run's phases and variants."""
+    timed = {(item.variant, item.phase): item for item in variants}
+    order = [(name, phase) for phase in run.config.phases for name in run.config.variants]
+    known = [r for r in profiles if (r.spec.trial.variant, r.spec.trial.phase) in order]
+    known.sort(key=lambda r: order.index((r.spec.trial.variant, r.spec.trial.phase)))
+    return measure_profiles(known, timed, run.environment.cores)
 
 
 def _guess(run: RunRecord) -> float:

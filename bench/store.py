@@ -4,6 +4,8 @@
     split.json    which images train, validate and test, relative to the folder of images
     trials/       one record a trial
     proofs/       one record a variant
+    profiles/     one record a profiled (variant, phase)
+    tensorboard/  what TensorBoard shows: a trace a profile, scalars and axes of every trial
     logs/         what each trial printed
     work/         scratch, removed at the end
 
@@ -26,6 +28,7 @@ from typing import TypeVar
 
 from bench.codec import decode, encode
 from bench.errors import RecordError, StoreError
+from bench.profile_schema import ProfileRecord
 from bench.requests import WorkerFiles
 from bench.schema import (
     SCHEMA_VERSION,
@@ -49,6 +52,7 @@ class StoredRun:
     run: RunRecord
     trials: tuple[TrialRecord, ...]
     proofs: tuple[VariantProof, ...]
+    profiles: tuple[ProfileRecord, ...]
     broken: tuple[RecordError, ...]
 
 
@@ -108,6 +112,11 @@ class Store:
         """Where the worker writes its proofs."""
         return self.folder / "proofs"
 
+    @property
+    def tensorboard(self) -> Path:
+        """The folder that TensorBoard is given."""
+        return self.folder / "tensorboard"
+
     def write_run(self, run: RunRecord, split: WorkerFiles) -> None:
         """Write the head of the run, and make `latest` beside the folder point to it."""
         self._write(self.folder / "split.json", encode(split))
@@ -117,6 +126,10 @@ class Store:
     def write_trial(self, record: TrialRecord) -> None:
         """Put a trial's record on disk; it is there whole when this returns."""
         self._write(self.folder / "trials" / f"{record.spec.name}.json", encode(record))
+
+    def write_profile(self, record: ProfileRecord) -> None:
+        """Put a profile's record on disk; it is there whole when this returns."""
+        self._write(self.folder / "profiles" / f"{record.spec.trial.name}.json", encode(record))
 
     def write_scratch(self, name: str, record: object) -> Path:
         """Write a file into `work`, for a worker to read."""
@@ -154,7 +167,7 @@ class Store:
         os.close(self._lock)
 
     def _make_folders(self) -> None:
-        for name in ("trials", "proofs", "logs", "work"):
+        for name in ("trials", "proofs", "profiles", "logs", "work"):
             (self.folder / name).mkdir(exist_ok=True)
 
     def _write(self, path: Path, data: bytes) -> None:
@@ -174,7 +187,7 @@ class Store:
 
 
 def read(folder: Path) -> StoredRun:
-    """All that can be read of a run; a broken trial or proof is named and does not stop it.
+    """All that can be read of a run; broken records are named and do not stop it.
 
     Raises:
         StoreError: there is no run, or its head cannot be read.
@@ -183,8 +196,10 @@ def read(folder: Path) -> StoredRun:
     _require_run(folder)
     trials, broken_trials = _read_all(folder / "trials", TrialRecord)
     proofs, broken_proofs = _read_all(folder / "proofs", VariantProof)
+    profiles, broken_profiles = _read_all(folder / "profiles", ProfileRecord)
     run = _read(folder / "run.json", RunRecord)
-    return StoredRun(run, trials, proofs, broken_trials + broken_proofs)
+    broken = broken_trials + broken_proofs + broken_profiles
+    return StoredRun(run, trials, proofs, profiles, broken)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -52,7 +52,7 @@ def test_scratch_is_removed_and_the_rest_kept(tmp_path: Path) -> None:
     (store.folder / "trials" / "a.json.tmp").write_text("half")
     store.close()
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert names == ["logs", "proofs", "run.json", "split.json", "trials"]
+    assert names == ["logs", "profiles", "proofs", "run.json", "split.json", "trials"]
     assert list((tmp_path / "run" / "trials").iterdir()) == []
 
 
