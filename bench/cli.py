@@ -128,6 +128,12 @@ def data_check(folder: str, as_json: bool) -> int:
 @click.option(
     "--no-augment", "augment", flag_value=False, default=None, help="Augment in no variant."
 )
+@click.option(
+    "--profile",
+    metavar="none|auto|all",
+    help="Profile none, all, or baseline, candidate, plain and the fastest variant.  [auto]",
+)
+@click.option("--profile-steps", type=int, help="Steps of each profile, 40 at the most.  [8]")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 @_as_json
 def run(as_json: bool, **given: Any) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median
 
 from bench import stats
-from bench.schema import EpochRecord, TrialRecord, TrialStatus
+from bench.schema import EpochRecord, TrialKind, TrialRecord, TrialStatus
 from bench.stats import BlockTimes, Interval
 
 NS_PER_S = 1_000_000_000
@@ -79,3 +80,14 @@ def block_times(trials: Sequence[TrialRecord]) -> tuple[BlockTimes, ...]:
 def steady_epochs(trial: TrialRecord) -> tuple[EpochRecord, ...]:
     """All but the first epoch, which holds tracing and cache filling."""
     return tuple(epoch for epoch in trial.epochs if epoch.epoch > 0)
+
+
+def fastest(trials: Sequence[TrialRecord]) -> dict[str, str]:
+    """Phase -> the variant with the shortest median steady epoch, of those that were timed."""
+    epochs: dict[tuple[str, str], list[int]] = {}
+    for trial in trials:
+        if trial.spec.kind is TrialKind.TRAIN and trial.spec.replica == 0:
+            steady = [epoch.epoch_ns for epoch in steady_epochs(trial)]
+            epochs.setdefault((trial.spec.phase, trial.spec.variant), []).extend(steady)
+    medians = sorted((phase, median(ns), name) for (phase, name), ns in epochs.items() if ns)
+    return {phase: name for phase, _, name in reversed(medians)}

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ConfigError
-from bench.schema import ClaimSpec, RunConfig
+from bench.profile_schema import FEWEST_STEPS, MOST_STEPS
+from bench.schema import ClaimSpec, ProfileMode, RunConfig
 from bench.variants import VARIANTS, variant
 
 SUITES_FOLDER = Path(__file__).parent / "suites"
@@ -33,6 +34,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "augment": True,
     "skip_bad": False,
     "trial_timeout_s": 900.0,
+    "profile": ProfileMode.AUTO,
+    "profile_steps": 8,
 }
 
 
@@ -199,6 +202,13 @@ def _seconds(given: Given) -> float:
     return float(value)
 
 
+def _profile(given: Given) -> ProfileMode:
+    try:
+        return ProfileMode(given.value)
+    except ValueError as error:
+        raise _refuse(given, f"one of {', '.join(ProfileMode)}") from error
+
+
 def _target(given: Given) -> float:
     try:
         return parse_target(given.value)
@@ -279,6 +289,8 @@ _PARSERS: Mapping[str, Callable[[Given], Any]] = {
     "augment": _flag,
     "skip_bad": _flag,
     "trial_timeout_s": _seconds,
+    "profile": _profile,
+    "profile_steps": _count(FEWEST_STEPS, MOST_STEPS),
     "target": _target,
     "baseline": _text,
     "candidate": _text,

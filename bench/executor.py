@@ -9,46 +9,66 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, TypeVar
 
 from bench.codec import decode, encode
 from bench.environment import BACKEND
 from bench.errors import RecordError
-from bench.requests import SPAWNED_VARIABLE, ProofRequest, TrialRequest
+from bench.process import GRACE_S, Ended, OnProgress, follow
+from bench.profile_schema import (
+    Capture,
+    ProfileFailure,
+    ProfileFailureKind,
+    ReadingOutcome,
+)
+from bench.requests import (
+    SPAWNED_VARIABLE,
+    ProfileRequest,
+    ProofRequest,
+    ReadingRequest,
+    TrialRequest,
+)
 from bench.schema import (
     SCHEMA_VERSION,
     Failure,
     FailureKind,
     TrialRecord,
+    TrialSpec,
     TrialStatus,
 )
 from bench.store import storing
 
 # -P: a folder named `bench` where the user stands is not ours.
 WORKER = (sys.executable, "-P", "-m", "bench.worker")
+# Reads a trace: another process, because a broken trace can take its reader down.
+READER = (sys.executable, "-P", "-m", "bench.profile_reader")
 LOG_TAIL_LINES = 40
-GRACE_S = 5.0
-_TICK_S = 1.0
+# Reading eight steps takes a second or two; forty on a slow machine may take ten times that.
+READING_TIMEOUT_S = 120.0
 _OUT_OF_MEMORY = re.compile(
     r"MemoryError|ResourceExhausted|RESOURCE_EXHAUSTED|bad_alloc|Cannot allocate memory"
 )
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 
-OnProgress = Callable[[str, int, int], None]
-"""Called with what is counted (`epoch`, `proof`), how many are done, and how many there are."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A profiled trial, and what the profiler left of it; no capture if the trial failed."""
+
+    trial: TrialRecord
+    capture: Capture | None
 
 
 class Executor(Protocol):
-    """What the session needs: something that proves pipelines and runs trials."""
+    """What the session needs: something that proves pipelines, runs trials and profiles them."""
 
     def prove(
         self, request: ProofRequest, timeout_s: float, on_progress: OnProgress
@@ -58,18 +78,11 @@ class Executor(Protocol):
     def run(self, request: TrialRequest, on_progress: OnProgress) -> TrialRecord:
         """Run one trial; a trial that fails is a record too."""
 
+    def profile(self, request: ProfileRequest, on_progress: OnProgress) -> Captured:
+        """Run one trial with the profiler on in its window."""
 
-@dataclass(frozen=True)
-class _Ended:
-    """How a worker's process ended; `status` is negative for a signal."""
-
-    status: int
-    timed_out: bool
-    wall_ns: int
-
-    @property
-    def well(self) -> bool:
-        return self.status == 0 and not self.timed_out
+    def read_trace(self, request: ReadingRequest) -> ReadingOutcome:
+        """Read a trace; one that cannot be read is an outcome too."""
 
 
 class ProcessExecutor:
@@ -78,14 +91,21 @@ class ProcessExecutor:
     Args:
         logs: folder for what the workers print.
         command: how a worker is started; the path of the request is added.
+        reader: how a trace's reader is started, likewise.
         grace_s: time between asking a process to end and killing it.
     """
 
     def __init__(
-        self, logs: Path, *, command: Sequence[str] = WORKER, grace_s: float = GRACE_S
+        self,
+        logs: Path,
+        *,
+        command: Sequence[str] = WORKER,
+        reader: Sequence[str] = READER,
+        grace_s: float = GRACE_S,
     ) -> None:
         self._logs = logs
         self._command = tuple(command)
+        self._reader = tuple(reader)
         self._grace_s = grace_s
 
     def prove(
@@ -93,141 +113,85 @@ class ProcessExecutor:
     ) -> Failure | None:
         path = Path(request.work) / "all.proof.json"
         log = self._logs / "proof.log"
-        ended = self._execute(request, path, log, timeout_s, on_progress)
+        ended = self._execute(self._command, request, path, log, timeout_s, on_progress)
         return None if ended.well else _failure(ended, log, timeout_s)
 
     def run(self, request: TrialRequest, on_progress: OnProgress) -> TrialRecord:
-        spec = request.spec
-        path = Path(request.work) / f"{spec.name}.trial.json"
+        path = Path(request.work) / f"{request.spec.name}.trial.json"
+        return self._train(request.spec, request, path, Path(request.out), on_progress)
+
+    def profile(self, request: ProfileRequest, on_progress: OnProgress) -> Captured:
+        spec = request.profile.trial
+        path = Path(request.work) / f"{spec.name}.profile.json"
+        Path(request.capture).unlink(missing_ok=True)
+        trial = self._train(spec, request, path, Path(request.out), on_progress)
+        if trial.status is TrialStatus.FAILED:
+            return Captured(trial, None)
+        try:
+            return Captured(trial, _read(Path(request.capture), Capture))
+        except RecordError as error:
+            failure = ProfileFailure(ProfileFailureKind.NOT_WRITTEN, str(error))
+            return Captured(trial, Capture(SCHEMA_VERSION, None, 0, 0, failure))
+
+    def read_trace(self, request: ReadingRequest) -> ReadingOutcome:
+        out = Path(request.out)
+        path, log = out.with_suffix(".reading.json"), self._logs / f"{out.stem}.reading.log"
+        out.unlink(missing_ok=True)
+        ended = self._execute(self._reader, request, path, log, READING_TIMEOUT_S, _silent)
+        if not ended.well:
+            return ReadingOutcome(SCHEMA_VERSION, None, _unread(ended, request.trace, log))
+        try:
+            return _read(out, ReadingOutcome)
+        except RecordError as error:
+            failure = ProfileFailure(ProfileFailureKind.UNREADABLE, str(error))
+            return ReadingOutcome(SCHEMA_VERSION, None, failure)
+
+    def _train(
+        self, spec: TrialSpec, request: object, path: Path, out: Path, on_progress: OnProgress
+    ) -> TrialRecord:
         log = self._logs / f"{spec.name}.log"
-        Path(request.out).unlink(missing_ok=True)
+        out.unlink(missing_ok=True)
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        ended = self._execute(request, path, log, spec.timeout_s, on_progress)
+        ended = self._execute(self._command, request, path, log, spec.timeout_s, on_progress)
         failure = None if ended.well else _failure(ended, log, spec.timeout_s)
         if failure is None:
             try:
-                return replace(_read_record(request), wall_ns=ended.wall_ns)
+                return replace(_read_record(out, spec), wall_ns=ended.wall_ns)
             except RecordError as error:
                 failure = Failure(FailureKind.CRASH, str(error), _tail(log))
-        return failed_record(request, failure, started_at, ended.wall_ns)
+        return failed_record(spec, failure, started_at, ended.wall_ns)
 
     def _execute(
-        self, request: object, path: Path, log: Path, timeout_s: float, on_progress: OnProgress
-    ) -> _Ended:
+        self,
+        command: Sequence[str],
+        request: object,
+        path: Path,
+        log: Path,
+        timeout_s: float,
+        on_progress: OnProgress,
+    ) -> Ended:
         with storing(path):
             path.write_bytes(encode(request))
-        with _Output(log, on_progress) as output:
-            return self._follow([*self._command, str(path)], output, timeout_s)
-
-    def _follow(self, command: list[str], output: _Output, timeout_s: float) -> _Ended:
-        began = time.perf_counter_ns()
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=_environment(began),
-            start_new_session=True,
+        return follow(
+            [*command, str(path)],
+            log,
+            timeout_s,
+            on_progress,
+            environment=_environment,
+            grace_s=self._grace_s,
         )
-        timed_out = False
-        try:
-            _drain(process, output, began / 1e9 + timeout_s)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-        finally:
-            wall_ns = time.perf_counter_ns() - began
-            _end_group(process, self._grace_s)
-        return _Ended(process.returncode, timed_out, wall_ns)
 
 
-def failed_record(
-    request: TrialRequest, failure: Failure, started_at: str, wall_ns: int
-) -> TrialRecord:
+def failed_record(spec: TrialSpec, failure: Failure, started_at: str, wall_ns: int) -> TrialRecord:
     """The record of a trial that has no measurement."""
     return TrialRecord(
         schema_version=SCHEMA_VERSION,
-        spec=request.spec,
+        spec=spec,
         status=TrialStatus.FAILED,
         failure=failure,
         started_at=started_at,
         wall_ns=wall_ns,
     )
-
-
-class _Output:
-    """Parts what a worker prints into progress lines and the log."""
-
-    def __init__(self, log: Path, on_progress: OnProgress) -> None:
-        self._path = log
-        with storing(log):
-            self._log = log.open("wb", buffering=0)
-        self._on_progress = on_progress
-        self._rest = b""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._log.close()
-
-    def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._line(line + b"\n")
-
-    def finish(self) -> None:
-        self._line(self._rest)
-        self._rest = b""
-
-    def _line(self, line: bytes) -> None:
-        found = re.fullmatch(rb"@(\w+) (\d+) (\d+)\s*", line)
-        if found:
-            self._on_progress(found[1].decode(), int(found[2]), int(found[3]))
-        else:
-            with storing(self._path):
-                self._log.write(line)
-
-
-def _drain(process: subprocess.Popen[bytes], output: _Output, deadline_s: float) -> None:
-    """Read until the process has ended; `TimeoutExpired` at the deadline (of `perf_counter`)."""
-    assert process.stdout is not None
-    descriptor = process.stdout.fileno()
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        try:
-            while (left := deadline_s - time.perf_counter()) > 0:
-                if selector.select(min(left, _TICK_S)):
-                    data = os.read(descriptor, 1 << 16)
-                    if not data:
-                        break
-                    output.feed(data)
-                elif process.poll() is not None:  # a grandchild still holds the pipe
-                    break
-        finally:
-            output.finish()
-    process.wait(timeout=max(0.0, deadline_s - time.perf_counter()))
-
-
-def _end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
-    """End the worker and everything it started: ask first, then kill."""
-    try:
-        if process.poll() is None:
-            _signal_group(process, signal.SIGTERM)
-            process.wait(timeout=grace_s)
-    except subprocess.TimeoutExpired:
-        pass  # killed below
-    finally:
-        _signal_group(process, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:
-        return  # everything has ended already
 
 
 def _environment(began_ns: int) -> dict[str, str]:
@@ -240,19 +204,41 @@ def _environment(began_ns: int) -> dict[str, str]:
     }
 
 
-def _read_record(request: TrialRequest) -> TrialRecord:
-    out = Path(request.out)
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """A reading is over before anybody asks how far it is."""
+
+
+def _unread(ended: Ended, trace: str, log: Path) -> ProfileFailure:
+    if ended.timed_out:
+        return ProfileFailure(
+            ProfileFailureKind.TIMEOUT,
+            f"Reading {trace} was given up after {READING_TIMEOUT_S:g} s: profile fewer steps "
+            "(--profile-steps), or open the trace itself with leafbench trace.",
+        )
+    why = _signal_name(-ended.status) if ended.status < 0 else _last_words(_tail(log))
+    return ProfileFailure(
+        ProfileFailureKind.UNREADABLE,
+        f"{trace} could not be read: its reader ended with {why or 'no word'}. The file is broken "
+        "or of a newer format; profile again.",
+    )
+
+
+def _read(out: Path, kind: type[T]) -> T:
     try:
         data = out.read_bytes()
     except OSError as error:
         raise RecordError("The worker ended without an error and without a record.") from error
-    record = decode(data, TrialRecord, f"the worker's record {out.name}")
-    if record.spec != request.spec:
+    return decode(data, kind, f"the worker's record {out.name}")
+
+
+def _read_record(out: Path, spec: TrialSpec) -> TrialRecord:
+    record = _read(out, TrialRecord)
+    if record.spec != spec:
         raise RecordError(f"The worker wrote the record of another trial, {record.spec.name!r}.")
     return record
 
 
-def _failure(ended: _Ended, log: Path, timeout_s: float) -> Failure:
+def _failure(ended: Ended, log: Path, timeout_s: float) -> Failure:
     tail = _tail(log)
     if ended.timed_out:
         message = (

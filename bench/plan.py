@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from bench.schema import RunConfig, TrialKind, TrialSpec, ceiling_variant
+from bench.profile_schema import WARM_STEPS, ProfileSpec, ProfileWindow
+from bench.schema import ProfileMode, RunConfig, TrialKind, TrialSpec, ceiling_variant
 from bench.variants import variant
 from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
 
@@ -33,7 +35,7 @@ def build(config: RunConfig) -> tuple[TrialSpec, ...]:
     entries = _entries(config)
     random.Random(config.seed).shuffle(entries)
     return tuple(
-        _spec(config, entry, block, position, len(entries))
+        _spec(config, entry, block, position, _name(config, entry, block, position, len(entries)))
         for block in range(config.blocks)
         for position, entry in enumerate(entries if block % 2 == 0 else reversed(entries))
     )
@@ -42,6 +44,33 @@ def build(config: RunConfig) -> tuple[TrialSpec, ...]:
 def pipelines(config: RunConfig) -> dict[str, PipelineSpec]:
     """The pipeline of each variant, without augmentation where the run has none."""
     return {name: _pipeline(config, name) for name in config.variants}
+
+
+def profiles(config: RunConfig, fastest: Mapping[str, str]) -> tuple[ProfileSpec, ...]:
+    """The profiles of a run, in the order of its phases and variants.
+
+    Args:
+        fastest: phase -> the variant with the shortest steady epoch, where one was measured.
+    """
+    return tuple(
+        _profile(config, name, phase)
+        for phase in config.phases
+        for name in config.variants
+        if _is_profiled(config, name, fastest.get(phase))
+    )
+
+
+def _is_profiled(config: RunConfig, name: str, fastest: str | None) -> bool:
+    if config.profile is ProfileMode.AUTO:
+        return name in (config.claim.baseline, config.claim.candidate, "plain", fastest)
+    return config.profile is ProfileMode.ALL
+
+
+def _profile(config: RunConfig, name: str, phase: str) -> ProfileSpec:
+    """Two epochs: the first traces and fills caches, the second has the window."""
+    entry = _Entry(TrialKind.PROFILE, name, _pipeline(config, name), phase)
+    spec = replace(_spec(config, entry, 0, 0, f"{_as_file_name(name)}-{phase}"), epochs=2)
+    return ProfileSpec(spec, ProfileWindow(1, WARM_STEPS, config.profile_steps))
 
 
 def trial_seed(seed: int, block: int) -> int:
@@ -79,9 +108,9 @@ def _ceiling_places(chosen: list[PipelineSpec]) -> tuple[Augment, ...]:
     return (Augment.NONE, Augment.MODEL) if in_model else (Augment.NONE,)
 
 
-def _spec(config: RunConfig, entry: _Entry, block: int, position: int, size: int) -> TrialSpec:
+def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str) -> TrialSpec:
     return TrialSpec(
-        name=_name(entry, _padded(block, config.blocks), _padded(position, size)),
+        name=name,
         kind=entry.kind,
         variant=entry.variant,
         pipeline=entry.pipeline,
@@ -97,10 +126,14 @@ def _spec(config: RunConfig, entry: _Entry, block: int, position: int, size: int
     )
 
 
-def _name(entry: _Entry, block: str, position: str) -> str:
-    variant_part = re.sub(r"[^A-Za-z0-9_.]+", "_", entry.variant)
+def _name(config: RunConfig, entry: _Entry, block: int, position: int, size: int) -> str:
+    place = f"b{_padded(block, config.blocks)}-{_padded(position, size)}"
     again = "-again" if entry.replica else ""
-    return f"b{block}-{position}-{variant_part}-{entry.phase}{again}"
+    return f"{place}-{_as_file_name(entry.variant)}-{entry.phase}{again}"
+
+
+def _as_file_name(variant: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.]+", "_", variant)
 
 
 def _padded(number: int, count: int) -> str:

@@ -59,6 +59,7 @@ class ProfileWindow:
             FEWEST_STEPS <= self.steps <= MOST_STEPS,
             f"profiled steps must be from {FEWEST_STEPS} to {MOST_STEPS}, found {self.steps}",
         )
+        require(self.first_step > 0, "the profiler starts at the end of an earlier step")
 
     @property
     def numbers(self) -> tuple[int, ...]:

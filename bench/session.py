@@ -18,6 +18,7 @@ from bench.environment import leafbench_version
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED, PlanChangedError
 from bench.executor import Executor, failed_record
 from bench.images import Images
+from bench.profile_session import Profiler
 from bench.progress import Progress
 from bench.reporting import Report
 from bench.requests import ProofRequest, TrialRequest
@@ -137,7 +138,9 @@ def _carry_out(
     records = {r.spec.name: r for r in done if planned.get(r.spec.name) == r.spec}
     interrupted = False
     try:
-        _measure(_Round(store, run, loaded, tools), records)
+        round_ = _Round(store, run, loaded, tools)
+        _measure(round_, records)
+        round_.profiler.make_missing(records.values())
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -157,6 +160,10 @@ class _Round:
         self.files = str(store.write_scratch("files.json", loaded.files).resolve())
         self.work = str(store.work.resolve())
         self.executor = tools.executor(store.logs)
+
+    @property
+    def profiler(self) -> Profiler:
+        return Profiler(self.store, self.run, self.executor, self.tools.progress, self.files)
 
     def trial(self, spec: TrialSpec) -> TrialRequest:
         out = str(Path(self.work) / f"{spec.name}.json")
@@ -189,7 +196,7 @@ def _measure(round_: _Round, records: dict[str, TrialRecord]) -> None:
         reason = unfit.get(spec.variant) if spec.kind is TrialKind.TRAIN else None
         if reason is not None:
             now = round_.tools.now().isoformat(timespec="seconds")
-            record = failed_record(request, reason, now, wall_ns=0)
+            record = failed_record(spec, reason, now, wall_ns=0)
         else:
             record = round_.executor.run(request, progress.step)
         round_.store.write_trial(record)

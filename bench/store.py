@@ -117,6 +117,14 @@ class Store:
         """The folder that TensorBoard is given."""
         return self.folder / "tensorboard"
 
+    def empty_logdir(self, name: str) -> Path:
+        """A folder for one TensorBoard run, without what an earlier try left in it."""
+        logdir = self.tensorboard / name
+        with storing(logdir, kept=self.folder):
+            shutil.rmtree(logdir, ignore_errors=True)
+            logdir.mkdir(parents=True)
+        return logdir
+
     def write_run(self, run: RunRecord, split: WorkerFiles) -> None:
         """Write the head of the run, and make `latest` beside the folder point to it."""
         self._write(self.folder / "split.json", encode(split))

@@ -11,9 +11,11 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,13 @@ import psutil
 
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
-from bench.requests import SPAWNED_VARIABLE, ProofRequest, TrialRequest, WorkerFiles
+from bench.requests import (
+    SPAWNED_VARIABLE,
+    ProfileRequest,
+    ProofRequest,
+    TrialRequest,
+    WorkerFiles,
+)
 from bench.schema import (
     SCHEMA_VERSION,
     TrialKind,
@@ -45,6 +53,8 @@ def main(arguments: list[str]) -> int:
     try:
         if path.name.endswith(".proof.json"):
             _prove(decode(path.read_bytes(), ProofRequest, str(path)))
+        elif path.name.endswith(".profile.json"):
+            _profile(decode(path.read_bytes(), ProfileRequest, str(path)))
         else:
             _run(decode(path.read_bytes(), TrialRequest, str(path)))
     except (BenchError, LeafmodelError) as error:
@@ -114,17 +124,51 @@ def _image_files(pairs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
 
 
 def _run(request: TrialRequest) -> None:
+    def train() -> TrialRecord:
+        files = _files(request.files)
+        given = _given(files, request.spec, request.work)
+        return _train(request.spec, given, files)
+
+    write_whole(Path(request.out), encode(_accounted(request.spec.seed, train)))
+
+
+def _profile(request: ProfileRequest) -> None:
+    spec, window = request.profile.trial, request.profile.window
+
+    def train() -> TrialRecord:
+        from bench.profiling import ProfilerWindow
+
+        files = _files(request.files)
+        given = _given(files, spec, request.work)
+        profiler = ProfilerWindow(window, Path(request.logdir))
+        record = _train(spec, _repeated(given, window.steps_needed), files, [profiler])
+        write_whole(Path(request.capture), encode(profiler.capture()))
+        return record
+
+    write_whole(Path(request.out), encode(_accounted(spec.seed, train)))
+
+
+def _repeated(given: Any, steps: int) -> Any:
+    """The same images over and over, until an epoch has so many steps."""
+    files = given.files
+    while ceil(len(files) / given.batch_size) < steps:
+        files = (*files, *given.files)
+    return replace(given, files=files)
+
+
+def _accounted(seed: int, train: Callable[[], TrialRecord]) -> TrialRecord:
+    """What `train` measured, with what only the whole process knows: start, CPU, other load."""
     busy_ns = _busy_ns()
     import keras
     import tensorflow as tf  # noqa: F401  (its import is what start_ns measures)
 
     started_ns = int(os.environ.get(SPAWNED_VARIABLE, time.perf_counter_ns()))
     start_ns = time.perf_counter_ns() - started_ns
-    keras.utils.set_random_seed(request.spec.seed)
+    keras.utils.set_random_seed(seed)
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    record = _train(request.spec, _files(request.files), request.work)
+    record = train()
     cpu_ns = time.process_time_ns()  # counted since the process began
-    record = replace(
+    return replace(
         record,
         started_at=started_at,
         start_ns=start_ns,
@@ -132,7 +176,6 @@ def _run(request: TrialRequest) -> None:
         cpu_ns=cpu_ns,
         other_cpu_ns=max(0, _busy_ns() - busy_ns - cpu_ns),
     )
-    write_whole(Path(request.out), encode(record))
 
 
 def _busy_ns() -> int:
@@ -143,13 +186,14 @@ def _busy_ns() -> int:
     return int((sum(times) - idle - guest) * NS_PER_S)
 
 
-def _train(spec: TrialSpec, files: WorkerFiles, work: str) -> TrialRecord:
+def _train(
+    spec: TrialSpec, given: Any, files: WorkerFiles, callbacks: Sequence[Any] = ()
+) -> TrialRecord:
     """Build, train, drain; what only the whole process knows is filled in by the caller."""
     from bench.timing import EpochMeter
     from leafmodel.training.train import fit
 
     begin_ns = time.perf_counter_ns()
-    given = _given(files, spec, work)
     pipeline, trainee, stamps = _assembled(spec, given)
     is_training = spec.kind is TrialKind.TRAIN
     meter = EpochMeter(
@@ -160,7 +204,7 @@ def _train(spec: TrialSpec, files: WorkerFiles, work: str) -> TrialRecord:
     )
     build_ns = time.perf_counter_ns() - begin_ns
     meter.fit_begins()
-    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[meter])
+    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[meter, *callbacks])
     peak_rss_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     test = _evaluator(trainee.network, given, files.test) if is_training and files.test else None
     return TrialRecord(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pandas as pd
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
-from leafmodel.augment.image_data_generator import generator_arguments
+from leafmodel.augment.image_data_generator import augmenting_generator
 from leafmodel.augment.stock import stock_layers
 from leafmodel.pipelines.pipeline import Batch, Pipeline, PipelineInput
 from leafmodel.pipelines.spec import Augment, PipelineSpec
@@ -22,10 +22,11 @@ from leafmodel.pipelines.spec import Augment, PipelineSpec
 
 def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
     """The generator over exactly the given files; float32 batches in 0-255, labels as given."""
-    arguments = generator_arguments(given.seed) if spec.augment is Augment.PIPELINE else {}
+    augments = spec.augment is Augment.PIPELINE
+    generator = augmenting_generator(given.seed) if augments else ImageDataGenerator()
     table = pd.DataFrame({"filename": given.paths, "class": given.labels})
     with contextlib.redirect_stdout(io.StringIO()):  # it prints a count that looks like ours
-        batches = ImageDataGenerator(**arguments).flow_from_dataframe(
+        batches = generator.flow_from_dataframe(
             table,
             class_mode="raw",
             target_size=(given.image_size, given.image_size),

@@ -11,7 +11,8 @@ from typing import Any, cast
 from PIL import Image
 
 from bench.codec import encode
-from bench.executor import OnProgress, failed_record
+from bench.executor import failed_record
+from bench.process import OnProgress
 from bench.reporting import Report
 from bench.requests import ProofRequest, TrialRequest
 from bench.schema import (
@@ -80,7 +81,7 @@ class FakeExecutor:
 
 def crash(request: TrialRequest) -> TrialRecord:
     """The record of a trial that crashed."""
-    return failed_record(request, Failure(FailureKind.CRASH, "crashed: SIGSEGV", "..."), "", 1)
+    return failed_record(request.spec, Failure(FailureKind.CRASH, "crashed: SIGSEGV", "..."), "", 1)
 
 
 @dataclass
