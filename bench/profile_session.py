@@ -54,6 +54,7 @@ class Profiler:
     def _make(self, specs: Sequence[ProfileSpec]) -> None:
         for number, spec in enumerate(specs, 1):
             self.progress.note(f"Profiling {spec.trial.name} ({number} of {len(specs)})")
+            self.progress.trial(spec.trial)
             self.store.write_profile(self._profile(spec, self.progress.step))
 
     def _profile(self, spec: ProfileSpec, on_progress: OnProgress) -> ProfileRecord:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 from PIL import Image
 
 from bench.codec import encode
-from bench.executor import failed_record
+from bench.executor import Captured, failed_record
 from bench.process import OnProgress
+from bench.profile_schema import (
+    Capture,
+    ProfileFailure,
+    ProfileFailureKind,
+    ReadingOutcome,
+)
 from bench.reporting import Report
-from bench.requests import ProofRequest, TrialRequest
+from bench.requests import ProfileRequest, ProofRequest, ReadingRequest, TrialRequest
 from bench.schema import (
     SCHEMA_VERSION,
     ClaimSpec,
@@ -28,6 +35,7 @@ from bench.schema import (
 )
 from bench.session import Tools
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
+from tests.bench import profile_samples
 from tests.bench.samples import environment, run_config, trial_record
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -36,6 +44,9 @@ CLASSES = ("Apple", "Corn")
 
 class FakeExecutor:
     """Answers at once; `on_trial` may fail or interrupt any trial, by its name.
+
+    `profile_fails` says what goes wrong in a variant's profile: its training (`train`), its capture
+    or the reading of its trace (`capture`, `read`), or the user stops it (`interrupt`).
 
     Attributes:
         seen: names of the trials that were run, in order.
@@ -49,7 +60,11 @@ class FakeExecutor:
         unproved: Sequence[str] = (),
         refuted: Sequence[str] = (),
         proof_failure: Failure | None = None,
+        epoch_s: Mapping[str, float] = MappingProxyType({}),
+        profile_fails: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._epoch_s = epoch_s
+        self._profile_fails = profile_fails
         self.seen: list[str] = []
         self.proved: list[tuple[str, ...]] = []
         self._on_trial = on_trial
@@ -76,7 +91,35 @@ class FakeExecutor:
         self.seen.append(request.spec.name)
         on_progress("epoch", 1, request.spec.epochs)
         answer = self._on_trial(request) if self._on_trial else None
-        return answer or trial_record(request.spec, [2.0] * request.spec.epochs)
+        epoch_s = self._epoch_s.get(request.spec.variant, 2.0)
+        return answer or trial_record(request.spec, [epoch_s] * request.spec.epochs)
+
+    def profile(self, request: ProfileRequest, on_progress: OnProgress) -> Captured:
+        spec = request.profile.trial
+        wrong = self._profile_fails.get(spec.variant)
+        if wrong == "interrupt":
+            raise KeyboardInterrupt
+        self.seen.append(spec.name)
+        on_progress("epoch", 1, spec.epochs)
+        if wrong == "train":
+            crashed = Failure(FailureKind.CRASH, "crashed: SIGSEGV", "...")
+            return Captured(failed_record(spec, crashed, "", 1), None)
+        trial = trial_record(spec, [2.0] * spec.epochs)
+        if wrong == "capture":
+            busy = ProfileFailure(ProfileFailureKind.BUSY, "another one is running")
+            return Captured(trial, Capture(SCHEMA_VERSION, None, 1, 2, busy))
+        trace = Path(request.logdir) / "plugins" / "profile" / "now" / "host.xplane.pb"
+        trace.parent.mkdir(parents=True)
+        trace.write_bytes(b"trace")
+        return Captured(trial, Capture(SCHEMA_VERSION, str(trace), 1, 2, None))
+
+    def read_trace(self, request: ReadingRequest) -> ReadingOutcome:
+        assert Path(request.trace).is_file()
+        variant = Path(request.out).name.partition("-")[0]
+        if self._profile_fails.get(variant) == "read":
+            broken = ProfileFailure(ProfileFailureKind.UNREADABLE, "the trace is cut off")
+            return ReadingOutcome(SCHEMA_VERSION, None, broken)
+        return ReadingOutcome(SCHEMA_VERSION, profile_samples.reading(), None)
 
 
 def crash(request: TrialRequest) -> TrialRecord:
