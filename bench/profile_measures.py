@@ -5,7 +5,7 @@ Pure arithmetic over `ProfileRecord`s. Seconds are means over the profiled steps
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.measures import VariantResult, boundary_gaps
@@ -22,6 +22,8 @@ from bench.schema import EpochRecord, TrialRecord
 NS_PER_S = 1_000_000_000
 # Two accounts of one wait that are this near are one account (share of step time).
 AGREEMENT = 0.02
+AUGMENTATION = "augmentation"
+OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,36 @@ class ProfileResult:
     def per_image_s(self, seconds: float) -> float:
         """A step's seconds as an image's."""
         return seconds / self.batch_size
+
+    def self_s(self, operation: OperationReading) -> float:
+        """An operation's self time in a mean step."""
+        return operation.self_ns / (self.steps * NS_PER_S)
+
+    @property
+    def work_s(self) -> float:
+        """Thread time of all the pipeline's stages in a mean step."""
+        return sum(work.busy_s for work in self.work)
+
+    @property
+    def awaited(self) -> Part | None:
+        """What the step waits for longest; None if it never waits."""
+        waits = (part for part in self.parts if part.place is Place.INPUT and part.seconds)
+        return max(waits, key=lambda part: part.seconds, default=None)
+
+    @property
+    def rest_of_model(self) -> float:
+        """The model's part of the step without its augmentation."""
+        return self.share(Place.MODEL) - self.share(Place.MODEL, AUGMENTATION)
+
+
+def merged(parts: Iterable[Part], least_s: float) -> tuple[Part, ...]:
+    """The parts with those below `least_s` added up as `other` of their place; idle is one part."""
+    kept: dict[tuple[Place, str], float] = {}
+    for part in parts:
+        keeps = part.seconds >= least_s or part.place is Place.IDLE
+        name = part.name if keeps else OTHER
+        kept[part.place, name] = kept.get((part.place, name), 0.0) + part.seconds
+    return tuple(Part(place, name, seconds) for (place, name), seconds in kept.items())
 
 
 def measure(

@@ -1,32 +1,20 @@
-"""The report's figures: legible in black and white (markers and hatches, not colour alone).
-
-Matplotlib's `Figure` is used without pyplot: half the import time, and no global state.
-"""
+"""The report's figures: legible in black and white (markers and hatches, not colour alone)."""
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
-from PIL import Image
 
 from bench.measures import VariantResult
-from bench.report import formats, tables
+from bench.report import canvas, formats, profile_figures, tables
+from bench.report.canvas import GREY, INK
 from bench.results import RunResults
 
-DPI = 100
-COLOURS = 48
-WIDTH = 8.0
-ROW = 0.34
-INK = "#222222"
-GREY = "#777777"
 MARKERS = "osD^vPX*<>"
 LINES = ("-", "--", ":")
 # Light to dark, so that they differ without colour; each has its hatch besides.
@@ -47,7 +35,9 @@ TICK_ROOM = 0.07
 def figures(results: RunResults) -> Mapping[str, bytes]:
     """File name -> PNG, for each figure that there is data for."""
     made = {name: draw(results) for name, draw in _FIGURES.items()}
-    return {name: _png(figure) for name, figure in made.items() if figure is not None}
+    drawn = {name: figure for name, figure in made.items() if figure is not None}
+    drawn |= profile_figures.figures(results)
+    return {name: canvas.png(figure) for name, figure in drawn.items()}
 
 
 def speedup(results: RunResults) -> Figure | None:
@@ -55,7 +45,7 @@ def speedup(results: RunResults) -> Figure | None:
     rows = [item for item in results.variants if item.speedup is not None]
     if not rows:
         return None
-    figure, axes = _rows_figure([tables.label(results, item) for item in rows], extra=1.5)
+    figure, axes = canvas.rows_figure([tables.label(results, item) for item in rows], extra=1.5)
     for row, item in enumerate(rows):
         _interval_row(axes, row, item)
     _log_axis(axes, results, rows)
@@ -159,7 +149,7 @@ def epochs(results: RunResults) -> Figure | None:
     rows = [item for item in (*results.variants, *results.ceilings) if item.dots]
     if not rows:
         return None
-    figure, axes = _rows_figure([tables.label(results, item) for item in rows], extra=1.4)
+    figure, axes = canvas.rows_figure([tables.label(results, item) for item in rows], extra=1.4)
     blocks = sorted({dot.block for item in rows for dot in item.dots})
     for index, block in enumerate(blocks):
         offset = 0.6 * ((index + 0.5) / len(blocks) - 0.5)
@@ -179,7 +169,7 @@ def epochs(results: RunResults) -> Figure | None:
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds of each epoch (grey: first epochs, which also trace and fill caches)")
     if len(blocks) <= len(MARKERS):
-        _legend_above(axes, min(len(blocks), 5))
+        canvas.legend_above(axes, min(len(blocks), 5))
     return figure
 
 
@@ -197,7 +187,7 @@ def breakdown(results: RunResults) -> Figure | None:
     rows = [item for item in (*results.variants, *results.ceilings) if item.breakdown]
     if not rows:
         return None
-    figure, axes = _rows_figure([tables.label(results, item) for item in rows], extra=1.2)
+    figure, axes = canvas.rows_figure([tables.label(results, item) for item in rows], extra=1.2)
     left = [0.0] * len(rows)
     for name, label, colour, hatch in PARTS:
         widths = [max(0.0, getattr(item.breakdown, name) or 0.0) for item in rows]
@@ -214,7 +204,7 @@ def breakdown(results: RunResults) -> Figure | None:
         )
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.set_xlabel("seconds of a mean steady epoch")
-    _legend_above(axes, len(PARTS))
+    canvas.legend_above(axes, len(PARTS))
     return figure
 
 
@@ -223,7 +213,7 @@ def accuracy(results: RunResults) -> Figure | None:
     rows = [item for item in results.variants if item.curve]
     if not rows:
         return None
-    figure = _figure(3.7 + 0.2 * ((len(rows) + 3) // 4))
+    figure = canvas.figure(3.7 + 0.2 * ((len(rows) + 3) // 4))
     left, right = figure.subplots(1, 2, sharey=True)
     for index, item in enumerate(rows):
         style = {
@@ -244,47 +234,11 @@ def accuracy(results: RunResults) -> Figure | None:
     right.set_xlabel("seconds of training (validation apart)")
     right.set_xlim(left=0)
     for axes in (left, right):
-        _clean(axes)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, **_LEGEND)
+        canvas.clean(axes)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower center", ncols=4, **canvas.LEGEND
+    )
     return figure
-
-
-_LEGEND = {"frameon": False, "fontsize": 9}
-
-
-def _figure(height: float) -> Figure:
-    return Figure(figsize=(WIDTH, height), layout="constrained", dpi=DPI)
-
-
-def _rows_figure(labels: Sequence[str], extra: float) -> tuple[Figure, Axes]:
-    """A figure with one row a label, the first on top."""
-    figure = _figure(extra + ROW * max(3, len(labels)))
-    axes = figure.subplots()
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    _clean(axes)
-    return figure, axes
-
-
-def _clean(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e6e6e6", lw=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=9.5)
-
-
-def _legend_above(axes: Axes, columns: int) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, **_LEGEND)
-
-
-def _png(figure: Figure) -> bytes:
-    """The figure as a PNG with a palette: half the size of one in full colour."""
-    canvas: Any = FigureCanvasAgg(figure)
-    canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    out = io.BytesIO()
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()
 
 
 _FIGURES: Mapping[str, Callable[[RunResults], Figure | None]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bench.claim import ClaimAudit, ClaimVerdict
 from bench.measures import VariantResult
-from bench.report import formats, numbers, provenance, tables, verdict
+from bench.report import formats, numbers, profiles, provenance, tables, verdict
 from bench.report.formats import NOTHING
 from bench.results import RunResults
 from bench.stats import MIN_BLOCKS
@@ -138,6 +138,7 @@ _SECTIONS: tuple[Callable[[RunResults], str], ...] = (
     _opening,
     _claim,
     numbers.per_variant,
+    profiles.profiles,
     numbers.first_and_amortised,
     numbers.ceilings,
     provenance.fairness,

@@ -168,6 +168,12 @@ def how_to_read(results: RunResults) -> str:
         if config.augment
         else "No variant augments its images in this run."
     )
+    profiled = (
+        " Profiles are trials in no block: they explain the numbers and are no part of them. What "
+        "was read from each is in `profiles/*.json`."
+        if results.profiles
+        else ""
+    )
     return (
         "## How to read this\n\n"
         "Each trial is a fresh process. A *block* tries every variant once; every second block "
@@ -179,7 +185,7 @@ def how_to_read(results: RunResults) -> str:
         "varied between blocks of "
         f"this run on this machine, not other machines or images. {augmented} Every raw number "
         "is in `trials/*.json`; `results.csv` and `summary.json` hold the numbers of the "
-        "tables, unrounded."
+        f"tables, unrounded.{profiled}"
     )
 
 

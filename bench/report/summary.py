@@ -8,6 +8,7 @@ import msgspec
 
 from bench.claim import ClaimAudit
 from bench.measures import VariantResult
+from bench.profile_measures import ProfileResult, WaitAccounts
 from bench.report.verdict import sentences
 from bench.results import RunResults
 from bench.stats import Interval
@@ -51,6 +52,7 @@ def summary(results: RunResults) -> dict[str, Any]:
             for item in results.ceilings
         ],
         "noise_floor": {phase: interval(floor) for phase, floor in results.noise_floor.items()},
+        "profiles": [_profile(item) for item in results.profiles],
         "findings": results.findings,
     }
 
@@ -106,4 +108,38 @@ def _variant(item: VariantResult) -> dict[str, Any]:
         "other_load_share": item.other_load_share,
         "trials": item.trials,
         "failed": item.failed,
+    }
+
+
+def _profile(item: ProfileResult) -> dict[str, Any]:
+    """Seconds are of a mean step; the parts add up to it."""
+    return {
+        "variant": item.variant,
+        "phase": item.phase,
+        "trace": item.record.trace,
+        "batch_size": item.batch_size,
+        "steps": item.steps,
+        "step_s": item.step_s,
+        "parts": item.parts,
+        "work": item.work,
+        "wait": _accounts(item.wait),
+        "operations": [
+            {"name": op.name, "place": op.place, "kind": op.kind, "self_s": item.self_s(op)}
+            for op in item.operations
+        ],
+        "boundary_gaps_s": item.gaps_s,
+        "allocator_peak_bytes": item.allocator_peak_bytes,
+        "devices": item.reading.devices,
+    }
+
+
+def _accounts(wait: WaitAccounts) -> dict[str, Any]:
+    return {
+        "meter": wait.meter,
+        "events": wait.events,
+        "analyser": wait.analyser,
+        "analyser_events": wait.analyser_events,
+        "timed": wait.timed,
+        "difference": wait.difference,
+        "agree": wait.agree,
     }

@@ -161,3 +161,78 @@ def profile_record(
         "failure": failure,
     }
     return profiles.ProfileRecord(**(values | changes))
+
+
+# A generator that works ahead on a thread of its own, and the rest of its work that is waited for.
+DEFAULT: Mapping[str, float] = {
+    "input/python": 0.020,
+    "input/augment": 0.070,
+    "input/hand-over": 0.005,
+    "model/convolution": 0.300,
+    "model/normalisation": 0.022,
+    "model/activation": 0.014,
+    "model/pooling": 0.011,
+    "model/dense": 0.004,
+    "model/optimiser": 0.040,
+    "model/copy": 0.003,
+    "idle/idle": 0.010,
+}
+IN_MODEL_CACHE: Mapping[str, float] = {**IN_MODEL, "model/convolution": 0.310}
+PROFILED: Mapping[str, Mapping[str, float]] = {
+    "default": DEFAULT,
+    "plain": PLAIN,
+    "in_model": IN_MODEL,
+    "in_model_cache": IN_MODEL_CACHE,
+}
+# The pipeline's thread time for a step, in seconds, hidden or not, and its mean threads.
+WORK: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "default": {"python": (0.080, 1.0), "augment": (0.300, 1.0), "prefetch": (0.001, 1.0)},
+    "plain": {"read": (0.005, 1.0), "decode": (0.020, 1.0), "augment": (0.180, 1.0)},
+    "in_model": {"read": (0.009, 1.7), "decode": (0.031, 1.9), "convert": (0.002, 1.0)},
+    "in_model_cache": {"cache": (0.0004, 1.0), "shuffle": (0.0003, 1.0), "convert": (0.002, 1.0)},
+}
+
+
+def span(lane: str, begin_s: float, end_s: float) -> profiles.Span:
+    """Something at work on a lane, in seconds."""
+    return profiles.Span(lane, round(begin_s * SECOND), round(end_s * SECOND))
+
+
+def step_spans(
+    seconds: Mapping[str, float], work: Mapping[str, tuple[float, float]], begin_s: float
+) -> tuple[profiles.Span, ...]:
+    """A step from `begin_s` on: wait, augmentation, the rest of the model; its stages one behind
+    the other, from the step's begin on, as many at once as they have threads."""
+    total = sum(seconds.values())
+    wait = sum(value for key, value in seconds.items() if key.startswith("input/"))
+    augmented = begin_s + wait + seconds.get("model/augmentation", 0.0)
+    idle = seconds.get("idle/idle", 0.0)
+    made = [span("step", begin_s, begin_s + total), span("wait", begin_s, begin_s + wait)]
+    made.append(span("model/compute", augmented, begin_s + total - idle))
+    if augmented > begin_s + wait:
+        made.append(span("model/augmentation", begin_s + wait, augmented))
+    at = begin_s
+    for name, (busy_s, threads) in work.items():
+        made.append(span(f"input/{name}", at, at + busy_s / threads))
+        at += busy_s / threads
+    return tuple(made)
+
+
+def profiled(variant: str, **changes: Any) -> profiles.ProfileRecord:
+    """The profile of a variant in `PROFILED`, its stages at work as `WORK` says."""
+    seconds, work = PROFILED[variant], WORK[variant]
+    total = sum(seconds.values())
+    spans = (piece for n in range(3) for piece in step_spans(seconds, work, n * total))
+    made = reading(
+        seconds,
+        stages=tuple(
+            stage(name, 8 * busy_s, parallelism=threads) for name, (busy_s, threads) in work.items()
+        ),
+        spans=tuple(spans),
+    )
+    return profile_record(variant, seconds, **({"reading": made} | changes))
+
+
+def profiled_records(*variants: str) -> tuple[profiles.ProfileRecord, ...]:
+    """The profiles of some of `PROFILED`; of all, if none is named."""
+    return tuple(profiled(variant) for variant in variants or PROFILED)

@@ -1,0 +1,62 @@
+"""What all figures share: size, axes, legend, and how they become PNGs.
+
+Matplotlib's `Figure` is used without pyplot: half the import time, and no global state.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+DPI = 100
+COLOURS = 96
+WIDTH = 8.0
+ROW = 0.34
+INK = "#222222"
+GREY = "#777777"
+LEGEND = {"frameon": False, "fontsize": 9}
+
+
+def figure(height: float) -> Figure:
+    """An empty figure of the report's width; `height` is in inches."""
+    return Figure(figsize=(WIDTH, height), layout="constrained", dpi=DPI)
+
+
+def rows_figure(labels: Sequence[str], extra: float, row: float = ROW) -> tuple[Figure, Axes]:
+    """A figure with one row a label, the first on top; `extra` is room for all else."""
+    made = figure(extra + row * max(3, len(labels)))
+    axes = made.subplots()
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    clean(axes)
+    return made, axes
+
+
+def clean(axes: Axes) -> None:
+    """A light grid behind the data, and no frame where there is no axis."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e6e6e6", lw=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=9.5)
+
+
+def legend_above(axes: Axes, columns: int) -> None:
+    """The axes' legend over their top edge."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, **LEGEND)
+
+
+def png(made: Figure) -> bytes:
+    """The figure as a PNG with a palette: half the size of one in full colour."""
+    agg: Any = FigureCanvasAgg(made)
+    agg.draw()
+    image = Image.fromarray(np.asarray(agg.buffer_rgba())).convert("RGB")
+    out = io.BytesIO()
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
