@@ -13,7 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.codec import decode, encode
-from bench.requests import ProofRequest, TrialRequest
+from bench.profile_schema import Capture, ReadingOutcome
+from bench.requests import ProfileRequest, ProofRequest, ReadingRequest, TrialRequest
+from bench.schema import SCHEMA_VERSION
+from tests.bench.profile_samples import reading
 from tests.bench.samples import trial_record
 
 
@@ -22,8 +25,38 @@ def main(path: Path) -> int:
         decode(path.read_bytes(), ProofRequest, str(path))
         print("@proof 1 1", flush=True)
         return 0
+    if path.name.endswith(".reading.json"):
+        return _read(decode(path.read_bytes(), ReadingRequest, str(path)))
+    if path.name.endswith(".profile.json"):
+        return _profile(decode(path.read_bytes(), ProfileRequest, str(path)))
     request = decode(path.read_bytes(), TrialRequest, str(path))
     return _act(request.spec.variant, request)
+
+
+def _profile(request: ProfileRequest) -> int:
+    spec = request.profile.trial
+    Path(request.out).write_bytes(encode(trial_record(spec, [1.0] * spec.epochs, wall_ns=1)))
+    if spec.variant != "no_capture":
+        capture = Capture(SCHEMA_VERSION, f"{request.logdir}/a.xplane.pb", 1, 2, None)
+        Path(request.capture).write_bytes(encode(capture))
+    return 0
+
+
+def _read(request: ReadingRequest) -> int:
+    """Does what the trace's name says."""
+    match Path(request.trace).name:
+        case "aborts":
+            os.kill(os.getpid(), signal.SIGABRT)
+        case "hangs":
+            signal.pause()
+        case "garbage":
+            Path(request.out).write_text("{")
+        case "nothing":
+            pass
+        case _:
+            outcome = ReadingOutcome(SCHEMA_VERSION, reading(), None)
+            Path(request.out).write_bytes(encode(outcome))
+    return 0
 
 
 def _act(what: str, request: TrialRequest) -> int:  # noqa: PLR0912

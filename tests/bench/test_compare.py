@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.compare import Outcome, block_times, compare
+from bench.compare import Outcome, block_times, compare, fastest
 from tests.bench.samples import failed_record, trial_record, trial_spec
 
 
@@ -50,3 +50,21 @@ def test_the_first_epoch_only_counts_in_the_amortised_speedup():
     assert found.speedup.median == pytest.approx(2.0)
     assert found.amortised[1].median == pytest.approx(0.2)
     assert found.amortised[5].median == pytest.approx(50.02 / 70.01, rel=1e-3)
+
+
+def test_the_fastest_variant_of_each_phase_has_the_shortest_median_epoch():
+    def one(variant, seconds, **changes):
+        return trial_record(trial_spec(variant, **changes), (99.0, *seconds))
+
+    found = fastest(
+        [
+            one("default", (10.0, 10.0)),
+            one("default", (1.0, 1.0), replica=1),
+            one("plain", (9.0, 9.0, 30.0)),
+            one("in_model", (9.5, 9.5)),
+            one("ceiling_none", (7.0, 7.0)),
+            one("in_model", (4.0, 4.0), phase="late"),
+            one("plain", (), phase="late"),
+        ]
+    )
+    assert found == {"cnn": "plain", "late": "in_model"}

@@ -13,7 +13,7 @@ from bench.config import (
     suite_summary,
 )
 from bench.errors import ConfigError
-from bench.schema import ClaimSpec
+from bench.schema import ClaimSpec, ProfileMode
 from bench.variants import VARIANTS
 
 GOOD = """\
@@ -203,3 +203,24 @@ def test_everything_can_be_listed(what: str) -> None:
     rows = listing(what)
     assert rows
     assert all(row["name"] and row["summary"] for row in rows)
+
+
+def test_every_suite_but_the_smallest_profiles_what_tells() -> None:
+    modes = {name: make_config(name).profile for name in suite_names()}
+    assert modes == {
+        "smoke": ProfileMode.NONE,
+        **dict.fromkeys(("quick", "full", "paper"), ProfileMode.AUTO),
+    }
+    assert make_config("smoke", {"profile": "all", "profile_steps": 40}).profile is ProfileMode.ALL
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"profile": "some"}, "--profile must be one of none, auto, all, found 'some'"),
+        ({"profile_steps": 41}, "--profile-steps must be a whole number from 3 to 40, found 41"),
+        ({"profile_steps": 2}, "--profile-steps must be a whole number from 3 to 40, found 2"),
+    ],
+)
+def test_profiles_that_cannot_be_are_refused(given: dict[str, Any], message: str) -> None:
+    assert message in refused("smoke", given)

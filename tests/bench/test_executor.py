@@ -8,22 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from bench import executor as executors
 from bench.errors import StoreError
-from bench.executor import ProcessExecutor
-from bench.requests import ProofRequest, TrialRequest
+from bench.executor import Captured, ProcessExecutor
+from bench.profile_schema import ProfileFailureKind
+from bench.requests import ProfileRequest, ProofRequest, ReadingRequest, TrialRequest
 from bench.schema import (
     SCHEMA_VERSION,
     FailureKind,
     TrialRecord,
     TrialStatus,
 )
+from tests.bench.profile_samples import profile_spec, reading
 from tests.bench.samples import trial_spec
 
 STUB = (sys.executable, "-m", "tests.bench.stub_worker")
 
 
 def executor(folder: Path) -> ProcessExecutor:
-    return ProcessExecutor(folder, command=STUB, grace_s=0.2)
+    return ProcessExecutor(folder, command=STUB, reader=STUB, grace_s=0.2)
 
 
 def request(folder: Path, what: str, timeout_s: float = 30.0) -> TrialRequest:
@@ -167,3 +170,64 @@ def _has_ended(pid: int) -> bool:
         ended = bool(selector.select(timeout=10))
     os.close(descriptor)
     return ended
+
+
+def profile(folder: Path, variant: str) -> Captured:
+    out, capture = str(folder / "trial.json"), str(folder / "capture.json")
+    request = ProfileRequest(
+        SCHEMA_VERSION, profile_spec(variant), "files.json", str(folder), out, capture, "logdir"
+    )
+    return executor(folder).profile(request, lambda *_: None)
+
+
+def test_a_profile_is_a_trial_and_what_the_profiler_left(tmp_path: Path) -> None:
+    captured = profile(tmp_path, "plain")
+    assert captured.trial.status is TrialStatus.OK
+    assert captured.trial.spec == profile_spec("plain").trial
+    assert captured.trial.wall_ns > 1_000_000
+    assert captured.capture is not None
+    assert captured.capture.trace == "logdir/a.xplane.pb"
+
+
+def test_a_profile_without_a_capture_says_so(tmp_path: Path) -> None:
+    captured = profile(tmp_path, "no_capture")
+    assert captured.trial.status is TrialStatus.OK
+    assert captured.capture is not None
+    assert captured.capture.failure is not None
+    assert captured.capture.failure.kind is ProfileFailureKind.NOT_WRITTEN
+
+
+def reading_request(folder: Path, trace: str) -> ReadingRequest:
+    return ReadingRequest(
+        SCHEMA_VERSION, f"traces/{trace}", (3, 4, 5), 1, 2, False, str(folder / "read.json")
+    )
+
+
+def test_a_reading_is_what_the_reader_wrote(tmp_path: Path) -> None:
+    outcome = executor(tmp_path).read_trace(reading_request(tmp_path, "good"))
+    assert outcome.reading == reading()
+
+
+@pytest.mark.parametrize(
+    ("trace", "kind", "message"),
+    [
+        ("aborts", ProfileFailureKind.UNREADABLE, "its reader ended with SIGABRT"),
+        ("garbage", ProfileFailureKind.UNREADABLE, "is not a whole JSON record"),
+        ("nothing", ProfileFailureKind.UNREADABLE, "without an error and without a record"),
+        ("hangs", ProfileFailureKind.TIMEOUT, "traces/hangs was given up after 0.5 s"),
+    ],
+)
+def test_a_reader_that_dies_costs_one_profile(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trace: str,
+    kind: ProfileFailureKind,
+    message: str,
+) -> None:
+    if trace == "hangs":
+        monkeypatch.setattr(executors, "READING_TIMEOUT_S", 0.5)
+    outcome = executor(tmp_path).read_trace(reading_request(tmp_path, trace))
+    assert outcome.reading is None
+    assert outcome.failure is not None
+    assert outcome.failure.kind is kind
+    assert message in outcome.failure.message

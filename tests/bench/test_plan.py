@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from bench import plan
-from bench.schema import TrialKind
+from bench.schema import ProfileMode, TrialKind
 from leafmodel.pipelines.spec import Augment, Loader
 from tests.bench.samples import run_config
 
@@ -110,3 +110,33 @@ def test_ad_hoc_variants_have_names_that_are_safe_as_file_names() -> None:
 def test_two_phases_are_in_one_block() -> None:
     trials = plan.build(replace(CONFIG, phases=("cnn", "transfer"), blocks=1))
     assert Counter(spec.phase for spec in trials) == {"cnn": 6, "transfer": 6}
+
+
+def profiled(mode: ProfileMode, fastest: dict[str, str]) -> list[str]:
+    variants = ("default", "plain", "parallel", "in_model", "in_model+prefetch=8")
+    config = replace(CONFIG, variants=variants, phases=("cnn", "late"), profile=mode)
+    return [spec.trial.name for spec in plan.profiles(config, fastest)]
+
+
+def test_auto_profiles_baseline_candidate_plain_and_the_fastest_of_each_phase() -> None:
+    names = profiled(ProfileMode.AUTO, {"cnn": "parallel", "late": "in_model"})
+    assert names == [
+        *("default-cnn", "plain-cnn", "parallel-cnn", "in_model-cnn"),
+        *("default-late", "plain-late", "in_model-late"),
+    ]
+
+
+def test_other_modes_profile_all_or_nothing() -> None:
+    assert profiled(ProfileMode.NONE, {"cnn": "parallel"}) == []
+    names = profiled(ProfileMode.ALL, {})
+    assert len(names) == 10
+    assert names[4] == "in_model_prefetch_8-cnn"
+
+
+def test_a_profile_is_one_short_trial_with_its_window_in_the_second_epoch() -> None:
+    config = replace(CONFIG, profile=ProfileMode.AUTO, profile_steps=12)
+    spec = plan.profiles(config, {})[0]
+    assert spec.trial.kind is TrialKind.PROFILE
+    assert (spec.trial.epochs, spec.window.epoch) == (2, 1)
+    assert (spec.window.first_step, spec.window.steps, spec.window.steps_needed) == (3, 12, 17)
+    assert spec.trial.batch_size == config.batch_size

@@ -10,7 +10,8 @@ import pytest
 from bench import worker
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE
-from bench.requests import ProofRequest, TrialRequest, WorkerFiles
+from bench.profile_schema import Capture, ProfileSpec, ProfileWindow
+from bench.requests import ProfileRequest, ProofRequest, TrialRequest, WorkerFiles
 from bench.schema import (
     SCHEMA_VERSION,
     TrialKind,
@@ -145,3 +146,33 @@ def test_a_request_that_is_cut_off_is_one_sentence_and_no_traceback(
     error = capsys.readouterr().err
     assert "b00-00.trial.json is not a whole JSON record" in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("variant", ["plain", "default", "resident", "keras_stock"])
+def test_a_profile_leaves_a_record_a_capture_and_a_trace(
+    files: Path, tmp_path: Path, variant: str
+) -> None:
+    pipeline = VARIANTS[variant].pipeline
+    spec = TrialSpec("p", TrialKind.PROFILE, variant, pipeline, "cnn", 0, 0, 0, 2, 4, 32, 7, 60.0)
+    window = ProfileWindow(epoch=1, first_step=3, steps=3)
+    out, capture = tmp_path / "p.json", tmp_path / "capture.json"
+    request = ProfileRequest(
+        SCHEMA_VERSION,
+        ProfileSpec(spec, window),
+        str(files),
+        str(tmp_path / "work"),
+        str(out),
+        str(capture),
+        str(tmp_path / "log"),
+    )
+    path = tmp_path / "p.profile.json"
+    path.write_bytes(encode(request))
+    assert worker.main([str(path)]) == EXIT_OK
+    record = decode(out.read_bytes(), TrialRecord, str(out))
+    captured = decode(capture.read_bytes(), Capture, str(capture))
+    assert captured.failure is None
+    assert captured.trace is not None
+    assert Path(captured.trace).is_relative_to(tmp_path / "log" / "plugins" / "profile")
+    # Ten images in batches of four are three steps; eight are needed: the images are repeated.
+    assert [len(epoch.step_ns) for epoch in record.epochs] == [8, 8]
+    assert record.loader_epoch_ns == ()
