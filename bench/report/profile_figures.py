@@ -201,7 +201,9 @@ def _panel(axes: Axes, name: str, item: ProfileResult, lanes: Sequence[str]) -> 
     _shade(axes, lanes, _of(spans, "wait"))
     for row, lane in enumerate(lanes):
         colour = _lane_colour(lane)
-        axes.broken_barh(_bars(_of(spans, lane)), (row - 0.38, 0.76), color=colour, gid=lane)
+        # An edge, so that the shortest span is seen; a thin one, so that it looks short.
+        bars = _bars(_of(spans, lane))
+        axes.broken_barh(bars, (row - 0.38, 0.76), color=colour, lw=0.4, gid=lane)
     _number(axes, item)
     steps = _of(spans, "step")
     took = (

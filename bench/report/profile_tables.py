@@ -11,8 +11,8 @@ from bench.report.formats import NOTHING
 from bench.results import RunResults
 
 OPERATIONS = 5
-# An operation's name is longer than a column is wide.
-NAME_LETTERS = 56
+# Room for the layer's name in that of its gradient.
+NAME_LETTERS = 84
 PER_CENT = 100
 MS_PER_S = 1000
 
@@ -179,8 +179,8 @@ def _operation_cells(item: ProfileResult, operation: OperationReading) -> list[s
 
 
 def shortened(name: str) -> str:
-    """The name with its middle left out if it is long: both ends say what it is."""
-    name = name.replace("`", "'")
+    """The name without the type behind it, and without its middle if it is still too long."""
+    name = (name.rpartition(":")[0] or name).replace("`", "'")
     if len(name) <= NAME_LETTERS:
         return name
     half = (NAME_LETTERS - 1) // 2
@@ -188,11 +188,13 @@ def shortened(name: str) -> str:
 
 
 def ms(seconds: float) -> str:
-    """Milliseconds without their unit, which the header has: `1,234`, `12.3`, `0.45`."""
+    """Milliseconds without their unit, which the header has: `1,234`, `12.3`, `0.45`, `0.004`."""
     value = MS_PER_S * seconds
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.3f}" if 0 < value < 0.1 else f"{value:.2f}"
 
 
 def share(value: float | None) -> str:

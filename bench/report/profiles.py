@@ -56,8 +56,8 @@ def _intro(results: RunResults) -> str:
     batch = joined([str(number) for number in sorted({item.batch_size for item in items})], "or")
     return (
         f"{TITLE}\n\n"
-        f"Profiled were {steps} steps, each of a batch of {batch} images, of {names}: each in a "
-        "trial of its own, apart from the timed ones, in which the training images are repeated "
+        f"Of {names}, {steps} steps were profiled, each of a batch of {batch} images: every one "
+        "in a trial of its own, apart from the timed ones. The training images are repeated there "
         "if an epoch would have too few steps. The profiler slows a training down, so nothing in "
         "this section counts for a speedup; it says where the time goes. To look into a step, "
         "open the traces with `leafbench trace RUN` (or `make trace`), where RUN is this report's "
@@ -77,7 +77,7 @@ def _steps_figure(_results: RunResults) -> str:
     return (
         "![Milliseconds per image by cause](figures/steps.png)\n\n"
         "Thick bars are a mean step, divided by its images. A step that waits for its batch is "
-        "parted by the pipeline stages at work meanwhile, where several are, in equal parts "
+        "parted by the pipeline stages at work meanwhile, and where several are, by their threads "
         "(*hand-over*: none is); one that computes, by the kinds of the model's operations; "
         "*idle* is neither. Red is augmentation, wherever it runs. Thin bars are all that the "
         "pipeline's threads did meanwhile, waited for or not: what is in the thin bar and not in "
@@ -99,7 +99,7 @@ def _timeline_text(results: RunResults, items: tuple[ProfileResult, ...]) -> str
     text = (
         f"The first profiled steps{'' if one else f' of {phase}'}, all on the same axis. Shaded: "
         "the step waits for its batch. A lane at work where nothing is shaded works ahead, and "
-        "costs nothing but its cores."
+        "costs nothing but its cores. Pieces of work too near to be told apart are drawn as one."
     )
     left_out = [item.variant for item in _with_spans(results, phase) if item not in items]
     if left_out:

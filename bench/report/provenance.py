@@ -9,7 +9,7 @@ from pathlib import PurePath
 from bench.evidence import Finding
 from bench.report import formats
 from bench.results import RunResults
-from bench.schema import RunConfig, TrialRecord, VariantProof
+from bench.schema import ProfileMode, RunConfig, TrialRecord, VariantProof
 from leafmodel.pipelines.facts import ProofStatus
 
 LOG_LINES = 15
@@ -230,7 +230,10 @@ def _run_command(config: RunConfig) -> list[str]:
         "--claim": f"{formats.target(claim.target)}x",
         "--baseline": claim.baseline,
         "--candidate": claim.candidate,
+        "--profile": config.profile,
     }
+    if config.profile is not ProfileMode.NONE:
+        options["--profile-steps"] = str(config.profile_steps)
     if config.images is not None:
         options["--images"] = str(config.images)
     words = [word for option in options.items() for word in option]
