@@ -218,8 +218,8 @@ def _unread(ended: Ended, trace: str, log: Path) -> ProfileFailure:
     why = _signal_name(-ended.status) if ended.status < 0 else _last_words(_tail(log))
     return ProfileFailure(
         ProfileFailureKind.UNREADABLE,
-        f"{trace} could not be read: its reader ended with {why or 'no word'}. The file is broken "
-        "or of a newer format; profile again.",
+        f"{trace} could not be read: its reader ended with {why or 'no word'}. Profile again "
+        "(leafbench run --resume RUN does), or open the trace itself with leafbench trace.",
     )
 
 

@@ -1,0 +1,110 @@
+"""Each planted bottleneck is named for what it is, from a real profile of a tiny training."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from bench import bottlenecks
+from bench.evidence import Evidence, Finding
+from bench.profile_measures import AUGMENTATION, ProfileResult, measure
+from bench.profile_schema import Place
+from leafmodel.pipelines import tf_data
+from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
+from tests.bench.planted import (
+    BATCH_SIZE,
+    SLEEP_S,
+    RandomSlow,
+    SlowBoundary,
+    Training,
+    profile,
+    slowly,
+)
+from tests.bench.samples import run_record
+
+PLAIN = PipelineSpec(augment=Augment.NONE)
+PARALLEL = dataclasses.replace(PLAIN, map_parallelism=2)
+AHEAD = dataclasses.replace(PARALLEL, prefetch=2)
+ACCUSATIONS = {"input-bound", "augmentation-bound", "sequential-stage", "boundary-stall"}
+
+
+@pytest.fixture
+def profiled(tmp_path: Path) -> Callable[..., tuple[ProfileResult, dict[str, Finding]]]:
+    """Train and profile; the result, and the findings about the pipeline by their code."""
+
+    def run(pipeline: PipelineSpec, **planted: Any) -> tuple[ProfileResult, dict[str, Finding]]:
+        record = profile(Training(pipeline, **planted), tmp_path)
+        assert record.failure is None, record.failure
+        (result,) = measure([record], {}, cores=2)
+        evidence = Evidence(run_record(), (), (), (), {}, {}, (result,))
+        # Steps of ten milliseconds: what dispatching a step costs, which only our meter counts,
+        # is more than two hundredths of them.
+        found = [f for f in bottlenecks.find(evidence) if f.code != "wait-disagrees"]
+        return result, {finding.code: finding for finding in found}
+
+    return run
+
+
+def test_a_sleep_in_the_read_stage(
+    profiled: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tf.io, "read_file", slowly(tf.io.read_file))
+    result, found = profiled(PARALLEL)
+    assert set(found) == {"input-bound"}
+    assert "longest for read" in found["input-bound"].what
+    work = {work.stage: work for work in result.work}
+    assert work["read"].busy_s > 0.9 * BATCH_SIZE * SLEEP_S
+    assert work["read"].parallelism > 1.5
+
+
+def test_a_sequential_decode(profiled: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.io, "decode_image", slowly(tf.io.decode_image))
+    result, found = profiled(PLAIN)
+    assert set(found) == {"sequential-stage"}
+    assert "longest for decode" in found["sequential-stage"].what
+    assert "one thread at a time of 2 cores" in found["sequential-stage"].what
+    assert "map_parallelism=0" in found["sequential-stage"].remedy
+    assert result.share(Place.INPUT, "decode") > 0.5
+
+
+def test_an_expensive_augmentation_in_the_pipeline(
+    profiled: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tf_data, "stock_layers", lambda _seed: (RandomSlow(),))
+    result, found = profiled(dataclasses.replace(PARALLEL, augment=Augment.PIPELINE))
+    assert set(found) == {"augmentation-bound"}
+    assert "longest for augment" in found["augmentation-bound"].what
+    assert result.share(Place.MODEL, AUGMENTATION) == 0
+
+
+def test_an_expensive_augmentation_in_the_model(profiled: Callable[..., Any]) -> None:
+    result, found = profiled(AHEAD, front=(RandomSlow(BATCH_SIZE * SLEEP_S),))
+    assert set(found) == {"augmentation-bound"}
+    assert "augmentation inside the model" in found["augmentation-bound"].what
+    augmentation_s = result.share(Place.MODEL, AUGMENTATION) * result.step_s
+    assert augmentation_s > 0.9 * BATCH_SIZE * SLEEP_S
+
+
+def test_a_model_far_slower_than_its_input(profiled: Callable[..., Any]) -> None:
+    result, found = profiled(AHEAD)
+    assert set(found) == {"compute-bound"}
+    cost = found["compute-bound"].cost_share
+    assert cost == pytest.approx(result.share(Place.INPUT))
+    assert "no pipeline change can save more than" in found["compute-bound"].what
+
+
+def test_a_stall_at_the_epoch_boundary(profiled: Callable[..., Any]) -> None:
+    _, found = profiled(AHEAD, callbacks=(SlowBoundary(),))
+    assert set(found) == {"boundary-stall", "compute-bound"}
+    assert "stood still for 0.6 s between two epochs" in found["boundary-stall"].what
+
+
+def test_nothing_wrong_is_no_accusation(profiled: Callable[..., Any]) -> None:
+    _, found = profiled(PipelineSpec(loader=Loader.RESIDENT, augment=Augment.NONE))
+    assert found
+    assert ACCUSATIONS.isdisjoint(found)
