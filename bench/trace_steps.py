@@ -112,7 +112,10 @@ def _gather(
 def _stretches(
     steps: Sequence[StepTime], waits: Sequence[Interval], work: Sequence[Slice]
 ) -> Iterator[tuple[int, int, Mapping[Cause, int]]]:
-    """Stretches of the steps' time in which nothing changes, and how many are at each cause."""
+    """Stretches of the steps' time in which nothing changes, and how many are at each cause.
+
+    The counts are only good until the next stretch.
+    """
     active: dict[Place, Counter[Cause]] = {Place.INPUT: Counter(), Place.MODEL: Counter()}
     waiting = 0
     bounds = {step.begin_ns for step in steps} | {steps[-1].end_ns}
@@ -121,12 +124,19 @@ def _stretches(
         begin_ns, end_ns = cursor_ns, min(at_ns, steps[-1].end_ns)
         if begin_ns < end_ns:
             place, nothing = _PLACES[waiting > 0]
-            yield begin_ns, end_ns, +active[place] or {nothing: 1}
+            yield begin_ns, end_ns, active[place] or {nothing: 1}
             cursor_ns = end_ns
         if cause is None:
             waiting += by
         else:
-            active[cause[0]][cause] += by
+            _count(active[cause[0]], cause, by)
+
+
+def _count(active: Counter[Cause], cause: Cause, by: int) -> None:
+    """Add to the count of a cause; one that is not at work any more is no key."""
+    active[cause] += by
+    if not active[cause]:
+        del active[cause]
 
 
 # What an instant goes to outside and inside a wait: the place, and the cause if nothing is at work.

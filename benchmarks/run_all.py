@@ -26,6 +26,7 @@ def main() -> int:
         ["meter_accuracy.py"],
         ["help_time.py"],
         ["report_time.py"],
+        ["profile_reading.py"],
         ["leaf_generator.py"],
     ]
     if photographs:
