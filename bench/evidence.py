@@ -12,6 +12,9 @@ from bench.profile_schema import ProfileRecord
 from bench.schema import RunRecord, TrialRecord, TrialStatus, VariantProof
 from bench.stats import Interval
 
+# Below a tenth of the steps, waiting is not worth anybody's time.
+INPUT_BOUND_SHARE = 0.10
+
 
 class Severity(StrEnum):
     """`problem`: do not believe or use it so. `warning`: read it with care. `info`: explains."""
@@ -53,6 +56,6 @@ class Evidence:
         return tuple(trial for trial in self.trials if trial.status is TrialStatus.OK)
 
 
-def where(item: VariantResult) -> str:
+def where(item: VariantResult | ProfileResult) -> str:
     """How a finding names a (variant, phase)."""
     return f"{item.variant}, {item.phase}"

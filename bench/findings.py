@@ -2,30 +2,25 @@
 
 A finding says what, where, what it costs as measured, and the remedy. Each threshold is a constant
 with its reason. `bench.suspicions` holds the findings about the measurement, `bench.disturbances`
-those about the machine, this module those about the pipelines.
+those about the machine, `bench.stalls` those about epoch boundaries, `bench.bottlenecks` those from
+profiles, this module the others about the pipelines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench import disturbances, suspicions
-from bench.evidence import Evidence, Finding, Severity, where
+from bench import bottlenecks, disturbances, stalls, suspicions
+from bench.evidence import INPUT_BOUND_SHARE, Evidence, Finding, Severity, where
 from bench.measures import VariantResult
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
-from leafmodel.pipelines.spec import Cache, Loader, PipelineSpec
+from leafmodel.pipelines.spec import Cache, Loader
 
 __all__ = ["Evidence", "Finding", "Severity", "find"]
 
-# Creating an iterator takes milliseconds. A gap is a stall if a person would notice it and it
-# costs more of an epoch than many an effect measured here.
-STALL_MIN_S = 0.25
-STALL_EPOCH_SHARE = 0.05
 # A quarter of memory for one cache still leaves room for the model; beyond a half it competes.
 CACHE_MEMORY_SHARE = 0.5
 BYTES_A_PIXEL = 3
-# Below a tenth of the steps, waiting is not worth anybody's time.
-INPUT_BOUND_SHARE = 0.10
 # At 90 % of the ceiling the best pipeline imaginable gives 11 % more.
 COMPUTE_BOUND_SHARE = 0.90
 
@@ -35,7 +30,8 @@ def find(evidence: Evidence) -> tuple[Finding, ...]:
     found = [
         *suspicions.find(evidence),
         *disturbances.find(evidence),
-        *(finding for check in _CHECKS for item in evidence.variants for finding in check(item)),
+        *_pipelines(evidence),
+        *bottlenecks.find(evidence),
         *_hidden_prefetch(evidence),
         *_cache_too_large(evidence),
     ]
@@ -43,36 +39,13 @@ def find(evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
 
 
-def _stall(item: VariantResult) -> Iterator[Finding]:
-    if item.steady_epoch_s is None:
-        return
-    epoch_s = item.steady_epoch_s.median
-    threshold = max(STALL_EPOCH_SHARE * epoch_s, STALL_MIN_S)
-    stalls = [gap for gap in item.gaps_s if gap > threshold]
-    if not stalls:
-        return
-    cost_s = sum(stalls) / len(item.gaps_s)
-    code, remedy = _stall_remedy(item.pipeline)
-    what = (
-        f"{len(stalls)} of {len(item.gaps_s)} epoch boundaries stalled, the longest for "
-        f"{max(stalls):.1f} s; a steady epoch takes {epoch_s:.1f} s"
-    )
-    yield Finding(code, Severity.WARNING, what, where(item), remedy, cost_s=cost_s)
-
-
-def _stall_remedy(pipeline: PipelineSpec) -> tuple[str, str]:
-    if pipeline.loader is Loader.IMAGE_DATA_GENERATOR:
-        return "autotune-stall", (
-            "use tf.data with autotune off: fit() itself puts an autotuned prefetch around every "
-            "generator, and most likely its autotuner is waited for at the end of an epoch"
-        )
-    if pipeline.autotune:
-        return "autotune-stall", (
-            "set options.autotune.enabled = False and name parallelism and prefetch: the "
-            "autotuner's thread sleeps for up to a minute, and most likely it is waited for when "
-            "an epoch's iterator is destroyed"
-        )
-    return "slow-boundary", "look at what starts and ends an epoch: iterator, workers, callbacks"
+def _pipelines(evidence: Evidence) -> Iterator[Finding]:
+    """What each pipeline's timed trials say, less what its profile says better."""
+    profiled = {(item.variant, item.phase) for item in evidence.profiles}
+    for check in _CHECKS:
+        for item in evidence.variants:
+            if check not in _PROFILED_BETTER or (item.variant, item.phase) not in profiled:
+                yield from check(item)
 
 
 def _input_bound(item: VariantResult) -> Iterator[Finding]:
@@ -115,11 +88,12 @@ def _loader_bound(item: VariantResult) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[VariantResult], Iterator[Finding]], ...] = (
-    _stall,
+    stalls.timed,
     _input_bound,
     _compute_bound,
     _loader_bound,
 )
+_PROFILED_BETTER = (_input_bound, _compute_bound)
 
 
 def _hidden_prefetch(evidence: Evidence) -> Iterator[Finding]:
