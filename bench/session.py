@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
-from bench import environment, images, plan
+from bench import environment, images, plan, tensorboard_logs
 from bench.environment import leafbench_version
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED, PlanChangedError
 from bench.executor import Executor, failed_record
@@ -139,6 +139,7 @@ def _carry_out(
     interrupted = False
     try:
         round_ = _Round(store, run, loaded, tools)
+        tensorboard_logs.write_columns(store.tensorboard, run.plan, run.created_at)
         _measure(round_, records)
         round_.profiler.make_missing(records.values())
     except KeyboardInterrupt:
@@ -200,6 +201,7 @@ def _measure(round_: _Round, records: dict[str, TrialRecord]) -> None:
         else:
             record = round_.executor.run(request, progress.step)
         round_.store.write_trial(record)
+        tensorboard_logs.write(round_.store.tensorboard, record)
         records[spec.name] = record
         progress.ended(record)
 

@@ -40,6 +40,7 @@ from tests.bench.samples import environment, run_config, trial_record
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 CLASSES = ("Apple", "Corn")
+STARTED = "2026-01-02T12:00:00+00:00"
 
 
 class FakeExecutor:
@@ -103,7 +104,7 @@ class FakeExecutor:
         on_progress("epoch", 1, spec.epochs)
         if wrong == "train":
             crashed = Failure(FailureKind.CRASH, "crashed: SIGSEGV", "...")
-            return Captured(failed_record(spec, crashed, "", 1), None)
+            return Captured(failed_record(spec, crashed, STARTED, 1), None)
         trial = trial_record(spec, [2.0] * spec.epochs)
         if wrong == "capture":
             busy = ProfileFailure(ProfileFailureKind.BUSY, "another one is running")
@@ -124,7 +125,9 @@ class FakeExecutor:
 
 def crash(request: TrialRequest) -> TrialRecord:
     """The record of a trial that crashed."""
-    return failed_record(request.spec, Failure(FailureKind.CRASH, "crashed: SIGSEGV", "..."), "", 1)
+    return failed_record(
+        request.spec, Failure(FailureKind.CRASH, "crashed: SIGSEGV", "..."), STARTED, 1
+    )
 
 
 @dataclass

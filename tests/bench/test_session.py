@@ -367,3 +367,18 @@ def test_failed_records_have_a_status_and_no_epochs(config: RunConfig, out: Path
     failed = [record for record in read(out).trials if record.failure]
     assert len(failed) == 6
     assert all(r.status is TrialStatus.FAILED and not r.epochs for r in failed)
+
+
+def test_every_trial_is_in_tensorboard_as_soon_as_it_is_stored(
+    config: RunConfig, out: Path
+) -> None:
+    seen: list[int] = []
+
+    def on_trial(_request: TrialRequest) -> None:
+        board = out / "tensorboard"
+        seen.append(len([path for path in board.iterdir() if path.is_dir()]))
+
+    start(config, out, tools(FakeExecutor(on_trial=on_trial)))
+    assert seen == list(range(len(seen)))
+    runs = {path.name for path in (out / "tensorboard").iterdir() if path.is_dir()}
+    assert runs == {spec.name for spec in plan.build(config)}
