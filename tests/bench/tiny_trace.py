@@ -112,7 +112,7 @@ def _profile(name: str, folder: Path, size: Size) -> tuple[str, tuple[int, ...],
     numbers = tuple(range(FIRST_STEP, FIRST_STEP + size.steps))
     clock: list[int] = []
 
-    class Window(keras.callbacks.Callback):  # type: ignore[misc]
+    class Window(keras.callbacks.Callback):
         """Switches the profiler on for the window and marks the steps in it."""
 
         mark: Any = None
