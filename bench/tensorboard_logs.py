@@ -38,6 +38,11 @@ METRICS: Mapping[str, str] = {
     "validation/accuracy": "validation accuracy",
     "train/accuracy": "training accuracy",
 }
+# HParams shows five columns at first, by name, those in which trials differ before the others.
+# An identifier with a rank puts them in the order in which they tell trials apart.
+_RANKS: Mapping[str, int] = {"variant": 1, "phase": 2, "augment": 3}
+_REST = ("batch_size", "image_size", "block", "replica")
+_AXIS_RANK, _REST_RANK = 4, 5
 
 
 @dataclass(frozen=True)
@@ -93,17 +98,12 @@ def write_columns(logdir: Path, plan: Sequence[TrialSpec], created_at: str) -> N
     _replace(logdir, begin_s, (_Event(begin_s, 0, _session(metadata.EXPERIMENT_TAG, data)),))
 
 
-def hyperparameters(spec: TrialSpec) -> dict[str, str | float]:
+def hyperparameters(spec: TrialSpec) -> dict[str, str]:
     """What a trial was made with: variant, phase, every axis of its pipeline, and the rest."""
     pipeline = spec.pipeline
     axes = {f.name: axis_text(f.name, getattr(pipeline, f.name)) for f in fields(pipeline)}
-    numbers = ("batch_size", "image_size", "block", "replica")
-    return {
-        "variant": spec.variant,
-        "phase": spec.phase,
-        **axes,
-        **{name: float(getattr(spec, name)) for name in numbers},
-    }
+    rest = {name: str(getattr(spec, name)) for name in _REST}
+    return {"variant": spec.variant, "phase": spec.phase, **axes, **rest}
 
 
 def scalars(trial: TrialRecord) -> Iterator[tuple[int, str, float]]:
@@ -172,10 +172,7 @@ def _start(trial: TrialRecord, begin_s: float) -> summary_pb2.Summary:
     """Begin a session; its group, the table's row, is the trial."""
     info = plugin_data_pb2.SessionStartInfo(group_name=trial.spec.name, start_time_secs=begin_s)
     for name, value in hyperparameters(trial.spec).items():
-        if isinstance(value, str):
-            info.hparams[name].string_value = value
-        else:
-            info.hparams[name].number_value = value
+        info.hparams[_identifier(name)].string_value = value
     data = plugin_data_pb2.HParamsPluginData(session_start_info=info)
     return _session(metadata.SESSION_START_INFO_TAG, data)
 
@@ -195,19 +192,26 @@ def _session(tag: str, data: Any) -> summary_pb2.Summary:
     return summary
 
 
-def _columns(rows: Sequence[Mapping[str, str | float]]) -> list[Any]:
-    """A column a hyperparameter; those in which trials differ are marked and come first."""
+def _columns(rows: Sequence[Mapping[str, str]]) -> list[Any]:
     names = dict.fromkeys(name for row in rows for name in row)
-    return [_column(name, [row[name] for row in rows]) for name in names]
+    return [_column(name, sorted({row[name] for row in rows})) for name in names]
 
 
-def _column(name: str, values: Sequence[str | float]) -> Any:
-    distinct = sorted(set(values), key=str)
-    text = isinstance(distinct[0], str)
-    kind = api_pb2.DATA_TYPE_STRING if text else api_pb2.DATA_TYPE_FLOAT64
-    info = api_pb2.HParamInfo(name=name, type=kind, differs=len(distinct) > 1)
-    info.domain_discrete.extend(distinct)
+def _column(name: str, values: Sequence[str]) -> Any:
+    info = api_pb2.HParamInfo(
+        name=_identifier(name),
+        display_name=name,
+        type=api_pb2.DATA_TYPE_STRING,
+        differs=len(values) > 1,
+    )
+    info.domain_discrete.extend(values)
     return info
+
+
+def _identifier(name: str) -> str:
+    """Sorts by rank. It stays the same when the pipeline gets another axis."""
+    rank = _REST_RANK if name in _REST else _RANKS.get(name, _AXIS_RANK)
+    return f"{rank}-{name}"
 
 
 def _replace(folder: Path, begin_s: float, events: Sequence[_Event]) -> None:
