@@ -58,6 +58,7 @@ def answer(request: ReadingRequest) -> ReadingOutcome:
     try:
         trace = read_trace(path)
         _require_own(trace, request)
+        _require_fetches(trace, path)
     except TraceError as error:
         return ReadingOutcome(SCHEMA_VERSION, None, error.failure)
     reading = _with_second_account(summarise(trace), path)
@@ -102,6 +103,21 @@ def _require_own(trace: Trace, request: ReadingRequest) -> None:
         raise _foreign(request, *message)
     if trace.devices and not request.devices:
         raise _foreign(request, "of a machine without accelerator", ", ".join(trace.devices))
+
+
+def _require_fetches(trace: Trace, path: Path) -> None:
+    """Refuse a trace that cannot tell waiting from idling, rather than call the wait zero.
+
+    Raises:
+        TraceError: no batch is fetched in it (UNREADABLE).
+    """
+    if not _waits(trace):
+        raise TraceError(
+            ProfileFailureKind.UNREADABLE,
+            f"{path} has steps, but in none of them is a batch fetched: the input pipeline runs "
+            "where this profiler does not look (on JAX, TensorFlow's own recorder has it). Its "
+            "steps can be seen with leafbench trace; the wait is in the meter of every trial.",
+        )
 
 
 def _foreign(request: ReadingRequest, expected: str, found: str) -> TraceError:

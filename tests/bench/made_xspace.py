@@ -77,9 +77,13 @@ def environment(begin_real_ns: int = BEGIN_REAL_NS) -> Any:
 def host(
     numbers: Sequence[int] = (3, 4, 5), lines: Mapping[str, Sequence[MadeEvent]] | None = None
 ) -> Any:
-    """The host's plane: steps of `STEP_NS`, 10 ns apart, and further lines."""
+    """The host's plane: steps of `STEP_NS`, 10 ns apart, and further lines.
+
+    Without any, one fetch that takes no time.
+    """
+    fetch = {"tf_data_iterator_get_next/1": [event("IteratorGetNextOp::DoCompute", 0, 0)]}
     steps = [step(n, i * STEP_NS, (i + 1) * STEP_NS - 10) for i, n in enumerate(numbers)]
-    return plane("/host:CPU", {"python": steps, **(lines or {})})
+    return plane("/host:CPU", {"python": steps, **(fetch if lines is None else lines)})
 
 
 def write(path: Path, *planes: Any) -> Path:

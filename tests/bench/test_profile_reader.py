@@ -212,7 +212,7 @@ def test_a_busy_device_is_the_model_at_work(path: Path) -> None:
 
 
 def test_an_analyser_without_an_answer_leaves_the_reading(path: Path) -> None:
-    outcome = answer(made_request(write(path, host(lines={}), environment())))
+    outcome = answer(made_request(write(path, host(), environment())))
     assert outcome.reading is not None
     assert outcome.reading.analyser == ()
     note = "xprof's input_pipeline_analyzer found no step in the trace."
@@ -300,3 +300,9 @@ def test_an_outcome_that_cannot_be_written(
     request.write_bytes(encode(nowhere))
     assert profile_reader.main([str(request)]) == EXIT_USAGE
     assert "Cannot write" in capsys.readouterr().err
+
+
+def test_a_trace_without_a_fetch_is_refused(path: Path) -> None:
+    failure = failed(made_request(write(path, host(lines={}), environment())))
+    assert failure.kind is ProfileFailureKind.UNREADABLE
+    assert "in none of them is a batch fetched" in failure.message
