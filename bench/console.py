@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bench.doctor import Diagnosis
     from bench.reporting import Report
     from bench.session import Outcome
+    from bench.trace_diff import TraceDiff
     from leafmodel.data.check import CheckReport
     from leafmodel.data.generate_manifest import Manifest
 
@@ -131,6 +132,21 @@ def report(made: Report, as_json: bool) -> None:
         text(f"\nReport: {made.path}")
     for error in made.broken:
         _aside(f"Left out of the report: {error}")
+
+
+def trace_diff(found: TraceDiff, as_json: bool) -> None:
+    """Print by which causes two profiles' steps differ, their sum, and what has no cause."""
+    from bench.report import diff_tables
+
+    if as_json:
+        json(found)
+        return
+    text(f"{diff_tables.heading(found)}\n")
+    table(diff_tables.cause_rows(found), diff_tables.CAUSE_HEADER)
+    text(f"\n{diff_tables.total(found)}\n{diff_tables.unattributed(found)}")
+    if found.stages:
+        text("\nThread time of the pipelines' stages for a step, waited for or not:\n")
+        table(diff_tables.stage_rows(found), diff_tables.STAGE_HEADER)
 
 
 def _aside(line: str) -> None:
