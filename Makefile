@@ -13,7 +13,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install data bench bench-smoke report test lint format benchmarks lock clean
+.PHONY: help install data bench bench-smoke report trace test lint format benchmarks lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-smoke: ## the smallest suite: does everything work here?
 
 report: $(INSTALLED) ## write the report of a run again (RUN)
 	$(BIN)/leafbench report "$(RUN)"
+
+trace: $(INSTALLED) ## look at a run, its scalars and its traces in TensorBoard (RUN)
+	$(BIN)/leafbench trace "$(RUN)"
 
 test: $(INSTALLED) ## the tests
 	$(BIN)/python -m pytest

@@ -157,6 +157,38 @@ def report(folder: str, as_json: bool) -> None:
     console.report(reporting.make(Path(folder)), as_json)
 
 
+class _Show(click.Group):
+    """`trace RUN` is `trace show RUN`."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        known = {*self.commands, *self.get_help_option_names(context)}
+        shown = arguments and arguments[0] not in known
+        return super().parse_args(context, ["show", *arguments] if shown else arguments)
+
+
+@cli.group(cls=_Show, subcommand_metavar="RUN | COMMAND [ARGS]...")
+def trace() -> None:
+    """Look at a run in TensorBoard: leafbench trace RUN [--port N] [--variant V].
+
+    It prints the address of TensorBoard, on this machine only, and the link to the trace viewer of
+    each profile; Ctrl-C ends it. The commands below are what else can be done with traces.
+    """
+
+
+@trace.command("show")
+@click.argument("folder", metavar="RUN")
+@click.option("--port", type=click.IntRange(1, 65535), help="Where to listen.  [any free port]")
+@click.option("--variant", metavar="V", help="Link to the traces of this variant only.")
+def trace_show(folder: str, port: int | None, variant: str | None) -> None:
+    """Open a run in TensorBoard (this is what `trace RUN` does)."""
+    from bench import console, tensorboard_server
+
+    tensorboard_server.serve(Path(folder), variant, port, console.view, console.aside)
+
+
+# `trace diff` goes here.
+
+
 @cli.command("list")
 @click.argument("what", type=click.Choice(["variants", "phases", "suites"]))
 @_as_json

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bench.doctor import Diagnosis
     from bench.reporting import Report
     from bench.session import Outcome
+    from bench.tensorboard_server import View
     from bench.trace_diff import TraceDiff
     from leafmodel.data.check import CheckReport
     from leafmodel.data.generate_manifest import Manifest
@@ -109,10 +110,10 @@ def outcome(ended: Outcome, as_json: bool) -> None:
     if ended.report is not None:
         report(ended.report, as_json)
     if ended.failed:
-        _aside(f"{ended.failed} of {ended.recorded} trials failed; the report says why.")
+        aside(f"{ended.failed} of {ended.recorded} trials failed; the report says why.")
     if ended.interrupted:
         left = ended.planned - ended.recorded
-        _aside(
+        aside(
             f"Interrupted with {left} of {ended.planned} trials to go; nothing measured is lost. "
             f"Go on with: leafbench run --resume {ended.folder}"
         )
@@ -131,7 +132,7 @@ def report(made: Report, as_json: bool) -> None:
         text(f"\n{' '.join(sentences(made.results))}")
         text(f"\nReport: {made.path}")
     for error in made.broken:
-        _aside(f"Left out of the report: {error}")
+        aside(f"Left out of the report: {error}")
 
 
 def trace_diff(found: TraceDiff, as_json: bool) -> None:
@@ -149,7 +150,19 @@ def trace_diff(found: TraceDiff, as_json: bool) -> None:
         table(diff_tables.stage_rows(found), diff_tables.STAGE_HEADER)
 
 
-def _aside(line: str) -> None:
+def view(shown: View) -> None:
+    """Print where TensorBoard shows a run, a link a page, and what is missing."""
+    text(f"TensorBoard: {shown.address}")
+    for link in (*shown.pages, *shown.traces):
+        text(f"  {link.title}: {link.address}")
+    for note in shown.notes:
+        aside(note)
+    text("Ctrl-C ends it.")
+    sys.stdout.flush()
+
+
+def aside(line: str) -> None:
+    """Print a line that is no part of the answer."""
     click.echo(line, err=True)
 
 

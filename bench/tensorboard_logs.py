@@ -215,20 +215,27 @@ def _identifier(name: str) -> str:
 
 
 def _replace(folder: Path, begin_s: float, events: Sequence[_Event]) -> None:
-    """Write the only event file of a run. The name is not `write_whole`'s: a session and `trace`
-    may write the same trial at once."""
+    """Make this the only event file of a run; leave the disk alone where it is that already."""
     path = folder / f"{PREFIX}.{int(begin_s):010d}.leafbench"
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    data = _framed(begin_s, events)
     with storing(path):
+        if _files(folder) == [path] and path.read_bytes() == data:
+            return
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(_framed(begin_s, events))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        _write_whole(path, data)
         for old in _files(folder):
             if old != path:
                 old.unlink(missing_ok=True)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """As the store's `write_whole`, but a session and `trace` may write the same trial at once."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _framed(begin_s: float, events: Sequence[_Event]) -> bytes:
