@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from bench import stalls
 from bench.evidence import INPUT_BOUND_SHARE, Evidence, Finding, Severity, where
-from bench.profile_measures import AGREEMENT, AUGMENTATION, Part, ProfileResult, WaitAccounts, Work
+from bench.profile_measures import AGREEMENT, AUGMENTATION, Part, ProfileResult, Work
 from bench.profile_schema import HAND_OVER, Place, ProfileRecord
 from leafmodel.pipelines.spec import ALL_CORES, AUTOTUNE, Cache, Loader, PipelineSpec
 
@@ -245,19 +245,25 @@ def _beside(item: ProfileResult, accelerator: bool) -> str:
 
 def _wait_disagrees(item: ProfileResult) -> Iterator[Finding]:
     if item.wait.agree is False:
-        what = f"accounts of the input wait disagree: {', and '.join(_disagreements(item.wait))}"
-        remedy = "trust neither account to more than that; profile again on a quiet machine"
+        what = f"accounts of the input wait disagree: {', and '.join(_disagreements(item))}"
+        remedy = (
+            "trust neither account to more than that; a millisecond or two between our meter and "
+            "the raw events is the step's dispatch, which only our meter counts, and matters in "
+            "short steps alone; otherwise profile again on a quiet machine"
+        )
         yield Finding("wait-disagrees", Severity.WARNING, what, where(item), remedy)
 
 
-def _disagreements(wait: WaitAccounts) -> Iterator[str]:
+def _disagreements(item: ProfileResult) -> Iterator[str]:
     """The pairs of accounts of the same steps that are further apart than they may be."""
+    wait = item.wait
     pairs = (("our meter", wait.meter, wait.events), ("xprof", wait.analyser, wait.analyser_events))
     for name, one, raw in pairs:
         if one is not None and raw is not None and abs(one - raw) > AGREEMENT:
             yield (
                 f"{name} says {one:.1%}, the raw events of the same steps {raw:.1%} "
-                f"({100 * abs(one - raw):.1f} percentage points apart)"
+                f"({100 * abs(one - raw):.1f} percentage points apart, "
+                f"{_ms(abs(one - raw) * item.step_s)} of a step)"
             )
 
 

@@ -79,11 +79,11 @@ def accounts(results: RunResults) -> str:
             "The share of step time that the model waits for input: by *our meter*, stamps that "
             "the training step takes itself, as in every timed trial (from the step's begin on, so "
             "with the millisecond or so that Keras takes to dispatch it, which shows in short "
-            "steps); by our reading of the trace's *raw events*, over the same steps; and by *xprof*, its input pipeline "
-            "analyser, which may leave out steps at the ends and is therefore compared with the "
-            "raw events of just the steps that it counts. The *timed trials* are other steps, "
-            "without a profiler and with each epoch's first batches, which nothing can make "
-            "ahead, so theirs may differ and is no part of the comparison.",
+            "steps); by our reading of the trace's *raw events*, over the same steps; and by "
+            "*xprof*, its input pipeline analyser, which may leave out steps at the ends and is "
+            "therefore compared with the raw events of just the steps that it counts. The *timed "
+            "trials* are other steps, without a profiler and with each epoch's first batches, "
+            "which nothing can make ahead, so theirs may differ and is no part of the comparison.",
             *_notes(results),
         ]
     )

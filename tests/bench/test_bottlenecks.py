@@ -286,8 +286,9 @@ def test_accounts_that_disagree_are_named():
     assert found.severity is Severity.WARNING
     assert found.what == (
         "accounts of the input wait disagree: our meter says 10.0%, the raw events of the same "
-        "steps 3.0% (7.0 percentage points apart)"
+        "steps 3.0% (7.0 percentage points apart, 70 ms of a step)"
     )
+    assert "the step's dispatch, which only our meter counts" in found.remedy
 
 
 def test_xprof_may_disagree_too():
