@@ -186,7 +186,20 @@ def trace_show(folder: str, port: int | None, variant: str | None) -> None:
     tensorboard_server.serve(Path(folder), variant, port, console.view, console.aside)
 
 
-# `trace diff` goes here.
+@trace.command("diff")
+@click.argument("folder", metavar="RUN")
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@_as_json
+def trace_diff(folder: str, a: str, b: str, as_json: bool) -> None:
+    """Say by which causes a step of profile B differs from one of A.
+
+    A and B are profiled variants of RUN, or VARIANT,PHASE where it has several phases.
+    """
+    from bench import console
+    from bench.trace_diff import of_run
+
+    console.trace_diff(of_run(Path(folder), a, b), as_json)
 
 
 @cli.command("list")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
 from bench import console
+from bench.cli import main
 from bench.codec import encode
 from bench.errors import ConfigError, StoreError
 from bench.profile_measures import ProfileResult, measure
@@ -258,3 +259,30 @@ def test_the_table_says_all_of_it(found: TraceDiff, capsys: pytest.CaptureFixtur
 )
 def test_changes_have_a_sign(seconds: float, text: str) -> None:
     assert diff_tables.signed_ms(seconds) == text
+
+
+def test_the_command_prints_the_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "diff", str(folder), "plain", "in_model"]) == 0
+    said = capsys.readouterr()
+    assert "input: augment" in said.out
+    assert "is the sum of the changes" in said.out
+    assert said.err == ""
+
+
+def test_the_command_answers_a_program(
+    folder: Path, found: TraceDiff, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["trace", "diff", str(folder), "plain", "in_model", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(encode(found))
+
+
+def test_a_mistake_is_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "diff", str(folder), "plane", "in_model"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "leafbench: There is no profile 'plane'; there are in_model,cnn, plain,cnn. "
+        "Did you mean 'plain'?\n"
+    )
+    assert main(["trace", "diff", str(folder), "plain"]) == 2
+    assert "Missing argument 'B'" in capsys.readouterr().err
