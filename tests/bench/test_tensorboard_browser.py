@@ -71,7 +71,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with made-up trials and real traces."""
     folder = tmp_path_factory.mktemp("run")
     head = run_record(variants=("default", "in_model"), blocks=1)
-    trials = [trial_record(spec, (12.0, 8.0, 8.0, 8.0)) for spec in head.plan[:-1]]
+    steady_s = {"default": 10.0, "in_model": 8.0, "ceiling_model": 7.5}
+    epochs_s = [(12.0, *[steady_s[spec.variant]] * 3) for spec in head.plan[:-1]]
+    trials = [trial_record(*given) for given in zip(head.plan, epochs_s, strict=False)]
     trials.append(failed_record(head.plan[-1]))
     (folder / "run.json").write_bytes(encode(head))
     for kind in ("trials", "profiles"):
@@ -121,7 +123,7 @@ def links(run: Path) -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    """Chromium, 1400x900, to which no host but this machine exists."""
+    """Chromium, to which no host but this machine exists."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for argument in (
@@ -132,14 +134,20 @@ def browser() -> Iterator[webdriver.Chrome]:
     ):
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
-    size = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     yield driver
     driver.quit()
 
 
-def opened(browser: webdriver.Chrome, address: str) -> None:
+def sized(browser: webdriver.Chrome, width: int) -> None:
+    """A window of that width, scaled to 1400x900 in pictures."""
+    scale = 1400 / width
+    size = {"width": width, "height": round(900 / scale), "deviceScaleFactor": scale}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size | {"mobile": False})
+
+
+def opened(browser: webdriver.Chrome, address: str, width: int = 1400) -> None:
     """Load a page anew: TensorBoard takes a changed fragment for a click on a tab."""
+    sized(browser, width)
     browser.switch_to.default_content()
     browser.get("about:blank")
     browser.get(address)
@@ -197,7 +205,7 @@ return Array.from(model.getDescendantEvents(), (event) => event.title);
 def test_hparams_table_has_variants_axes_and_metrics(
     browser: webdriver.Chrome, links: Mapping[str, str]
 ) -> None:
-    opened(browser, links["HParams"])
+    opened(browser, links["HParams"], width=1880)  # variant and metrics side by side
 
     def table() -> list[str]:
         found = browser.execute_script(TEXTS, "TF-HPARAMS-TABLE-VIEW")
@@ -243,4 +251,4 @@ def coloured(seen: Image.Image) -> float:
 def test_scalars_are_there(browser: webdriver.Chrome, links: Mapping[str, str]) -> None:
     opened(browser, links["Scalars"])
     until(browser, lambda: "epoch/seconds" in browser.execute_script(TEXTS, "TF-SCALAR-DASHBOARD"))
-    picture(browser, "scalars")
+    until(browser, lambda: coloured(picture(browser, "scalars")) > 0.003)
