@@ -204,7 +204,10 @@ def _write_logs(logdir: Path, stored: StoredRun) -> tuple[str, ...]:
         tensorboard_logs.write_missing(logdir, stored.trials)
     except StoreError as error:
         if not logdir.is_dir():
-            raise
+            raise StoreError(
+                f"{error} TensorBoard's files lie in the run's folder: copy the run to where it "
+                "can be written, and trace the copy."
+            ) from error
         return (f"Scalars and HParams are not complete. {error}",)
     return ()
 
