@@ -240,6 +240,12 @@ def _beside(item: ProfileResult, accelerator: bool) -> str:
         text += (
             f"; in the timed trials, with each epoch's first batches, it waits {_percent(timed)}"
         )
+    outside = item.outside_steps
+    if outside is not None and outside >= INPUT_BOUND_SHARE:
+        text += (
+            f"; and {_percent(outside)} of its timed epochs lies outside their steps, at the "
+            "boundaries, where a pipeline can still be slow and this profile does not look"
+        )
     return text
 
 

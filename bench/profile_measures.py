@@ -91,6 +91,8 @@ class ProfileResult:
         parts: of the mean step, largest first; they add up to `step_s`.
         work: of the pipeline's stages, in their order.
         gaps_s: epoch boundaries of the profiled trial.
+        outside_steps: share of the timed trials' steady epochs before their first step and behind
+            their last one, where a profile of steps does not look; None where none was timed.
         cores: of the machine.
     """
 
@@ -105,6 +107,7 @@ class ProfileResult:
     operations: tuple[OperationReading, ...]
     allocator_peak_bytes: int | None
     gaps_s: tuple[float, ...]
+    outside_steps: float | None
     cores: int
     record: ProfileRecord
     reading: ProfileReading
@@ -192,10 +195,16 @@ def _measure(
         operations=reading.operations,
         allocator_peak_bytes=reading.allocator_peak_bytes,
         gaps_s=boundary_gaps(record.trial),
+        outside_steps=_outside_steps(timed),
         cores=cores,
         record=record,
         reading=reading,
     )
+
+
+def _outside_steps(timed: VariantResult | None) -> float | None:
+    parts = timed.breakdown if timed else None
+    return parts.boundary_s / parts.epoch_s if parts else None
 
 
 def _parts(steps: Sequence[StepReading]) -> tuple[Part, ...]:

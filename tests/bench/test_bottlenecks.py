@@ -267,6 +267,15 @@ def test_a_stall_is_noticed_and_costs_much_of_an_epoch(gap_s, epoch_s, told):
         assert stall.severity is Severity.INFO
 
 
+def test_time_between_the_steps_of_timed_epochs_is_told():
+    item = profile(HEALTHY, walls={})
+    told = find(replace(item, outside_steps=0.32))["compute-bound"].what
+    assert "and 32% of its timed epochs lies outside their steps" in told
+    assert (
+        "outside their steps" not in find(replace(item, outside_steps=0.09))["compute-bound"].what
+    )
+
+
 def test_a_stall_that_the_timed_trials_have_is_told_once():
     run = run_record(variants=("default", "plain"))
     trials = trial_records(run, epoch_args={"tail_s": 3.0})
