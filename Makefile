@@ -58,7 +58,7 @@ format: $(INSTALLED) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmarks: $(INSTALLED) ## benchmarks of leafbench itself, about five minutes (benchmarks/README.md)
+benchmarks: $(INSTALLED) ## benchmarks of leafbench itself, about eight minutes (benchmarks/README.md)
 	$(BIN)/python benchmarks/run_all.py
 
 lock: ## renew requirements.lock (needs uv)
