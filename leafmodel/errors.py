@@ -3,6 +3,8 @@
 LeafmodelError
  +-- DataError       the images: a folder, a file, a class, a split
  +-- PipelineError   a pipeline that cannot be built, or is not what its spec says
+ +-- ModelError      a phase, a backbone or a trained model that does not exist or does not fit
+      +-- WeightsError  a file of weights that is broken, hostile or of another network
 
 The message says what was expected, what was found, where, and what to do. The command line turns
 every one of them into one sentence and exit status 2.
@@ -21,3 +23,11 @@ class DataError(LeafmodelError):
 
 class PipelineError(LeafmodelError):
     """A pipeline spec is impossible, or the pipeline built from it is not what the spec says."""
+
+
+class ModelError(LeafmodelError):
+    """A phase, a backbone or a trained model does not exist, or does not fit what it is used for."""
+
+
+class WeightsError(ModelError):
+    """A file of weights is broken, hostile, or belongs to another network."""
