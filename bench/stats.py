@@ -31,9 +31,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
-CONFIDENCE = 0.95
+from leafmodel import evaluate
+
+CONFIDENCE = evaluate.CONFIDENCE
+wilson = evaluate.wilson
 MIN_BLOCKS = 3
 # The standard error of a bootstrap standard error is 1/sqrt(2 draws): 1.6 % with 2,000.
 DRAWS = 2_000
@@ -122,14 +125,6 @@ def amortised(times: Sequence[BlockTimes], epochs: int) -> float | None:
         return None
     costs = [(t.first + (epochs - 1) * float(np.mean(t.steady or 0.0))) / epochs for t in usable]
     return float(np.exp(np.mean(np.log(costs))))
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share of `n` images (Wilson 1927): right also near 0 and 1."""
-    z = float(ndtri(0.5 + CONFIDENCE / 2))
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def blocks_to_decide(interval: Interval, target: float) -> int | None:

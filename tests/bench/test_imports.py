@@ -15,8 +15,11 @@ TRAINING_MODULES = {"bench/worker.py", "bench/timing.py", "bench/profiling.py"}
 WITHOUT_TENSORFLOW = (
     "leafmodel.data.",
     "leafmodel.errors",
+    "leafmodel.evaluate",
+    "leafmodel.models.catalogue",
     "leafmodel.pipelines.facts",
     "leafmodel.pipelines.spec",
+    "leafmodel.training.improvements",
     "leafmodel.training.phases",
 )
 
