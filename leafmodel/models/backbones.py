@@ -79,8 +79,8 @@ def _fetched(facts: BackboneFacts, options: Mapping[str, Any]) -> Any:
             raise
         raise WeightsError(
             f"The ImageNet weights of {facts.name} could not be fetched ({error}). Give the path "
-            "of a weights file, choose efficientnet_lite0, whose weights are installed, or try again "
-            "with a network."
+            "of a weights file, choose efficientnet_lite0, whose weights are installed, or try "
+            "again with a network."
         ) from error
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py
+import h5py  # type: ignore[import-untyped]
 
 from leafmodel.errors import WeightsError
 from leafmodel.models.catalogue import BackboneFacts
@@ -35,13 +35,13 @@ def require_fit(path: Path, facts: BackboneFacts) -> None:
             f"{facts.name}, found the name {path.name}. Give such a file."
         )
     found = _shapes(path, facts)
-    expected = Counter(_kernels(facts))
+    expected: Counter[Shape] = Counter(_kernels(facts))
     kernels = Counter(shape for shape in found if len(shape) == 4)
     if kernels != expected:
         raise WeightsError(
-            f"{path} does not hold weights of {facts.name}: expected {expected.total()} convolution "
-            f"kernels, found {kernels.total()}, {_difference(expected, kernels)}. Give the weights "
-            f"of {facts.name}, or the backbone that they belong to."
+            f"{path} does not hold weights of {facts.name}: expected {expected.total()} kernels of "
+            f"convolutions, found {kernels.total()}, {_difference(expected, kernels)}. Give the "
+            f"weights of {facts.name}, or the backbone that they belong to."
         )
     matrices = [shape for shape in found if len(shape) == 2]
     if matrices:
@@ -64,8 +64,8 @@ def _shapes(path: Path, facts: BackboneFacts) -> list[Shape]:
             file.visititems(visit)
     except (OSError, RuntimeError) as error:
         raise WeightsError(
-            f"{path}: expected Keras weights of {facts.name} in an HDF5 file, and found one that is "
-            f"cut short or of another kind ({error}). Get the file again from where it came."
+            f"{path}: expected Keras weights of {facts.name} in an HDF5 file, and found one that "
+            f"is cut short or of another kind ({error}). Get the file again from where it came."
         ) from error
     return shapes
 
