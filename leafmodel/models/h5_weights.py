@@ -36,7 +36,7 @@ def require_fit(path: Path, facts: BackboneFacts) -> None:
         )
     found = _shapes(path, facts)
     expected: Counter[Shape] = Counter(_kernels(facts))
-    kernels = Counter(shape for shape in found if len(shape) == 4)
+    kernels: Counter[Shape] = Counter(shape for shape in found if len(shape) == 4)
     if kernels != expected:
         raise WeightsError(
             f"{path} does not hold weights of {facts.name}: expected {expected.total()} kernels of "
