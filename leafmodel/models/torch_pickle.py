@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 _MOST_DIMENSIONS = 8
+_MOST_STEPS = 500_000  # a state of 386 tensors takes 14,000; each may leave 100 bytes in memory
 _MARK = object()
 
 
@@ -93,7 +94,8 @@ def unpickled(stream: io.BytesIO, storages: dict[str, Storage]) -> Any:
     """
     machine = _Machine(storages)
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
+        for step, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+            require(step < _MOST_STEPS, f"more than {_MOST_STEPS:,} instructions")
             require(opcode.name in _STEPS, f"the instruction {opcode.name}")
             _STEPS[opcode.name](machine, argument)
     except ValueError as error:  # what pickletools makes of bytes that are no opcodes

@@ -51,9 +51,10 @@ def _tensors(content: bytes) -> dict[str, np.ndarray[Any, Any]]:
     _require_header(stream)
     state = unpickled(stream, storages)
     keys = unpickled(stream, {})
-    require(isinstance(state, dict), "something else than tensors by name")
+    are_tensors = isinstance(state, dict) and all(isinstance(x, Tensor) for x in state.values())
+    require(are_tensors, "something else than tensors by name")
     starts = _starts(stream, len(content), keys, storages)
-    return {name: _array(name, tensor, content, starts) for name, tensor in state.items()}
+    return {name: _array(tensor, content, starts) for name, tensor in state.items()}
 
 
 def _require_old_format(content: bytes) -> None:
@@ -92,10 +93,7 @@ def _starts(
     return starts
 
 
-def _array(
-    name: str, tensor: Any, content: bytes, starts: Mapping[str, int]
-) -> np.ndarray[Any, Any]:
-    require(isinstance(tensor, Tensor), f"no tensor under {name[:80]!r}")
+def _array(tensor: Tensor, content: bytes, starts: Mapping[str, int]) -> np.ndarray[Any, Any]:
     dtype = np.dtype(tensor.storage.dtype)
     return np.ndarray(
         tensor.shape,
