@@ -1,0 +1,179 @@
+"""What a study's records say: the best setting, whether it holds, and what matters. Pure.
+
+**A training's accuracy** is the mean of the validation accuracies after its last two epochs. Not
+the highest of all epochs: that is the luckiest of so many draws, and luckier with every epoch that
+is trained. Two epochs rather than one, because a training jumps from epoch to epoch.
+
+**The best of many trainings is partly luck too.** So the best setting and the default one are
+trained again, both with the same few seeds that the search has not seen, and only those trainings
+say whether it is better: by the interval of the difference, paired by seed.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.schema import TrialRecord
+from bench.tuning.importance import Decomposition, decompose
+from bench.tuning.schema import StudyRecord
+from bench.tuning.space import DEFAULT, SPACE, Setting, setting_of
+from leafmodel.evaluate import Estimate, mean_interval
+
+LAST_EPOCHS = 2
+SEARCH_BLOCK = 0  # of the trials that search; those that check are blocks 1, 2, ...
+NS_PER_S = 1e9
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of the study.
+
+    Attributes:
+        check: 0 while searching, else the number of the seed that checks.
+        accuracy: see the module; None if the training failed or diverged.
+        seconds: from the start of its process to its end.
+        failure: why there is no accuracy; empty if there is one.
+    """
+
+    name: str
+    setting: Setting
+    check: int
+    accuracy: float | None
+    seconds: float
+    failure: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """The best setting of the search and the default one, trained again with other seeds.
+
+    Attributes:
+        best, default: accuracies, one a seed; equal if the best setting is the default one.
+        difference: best less default, paired by seed; None without any pair, or if they are one.
+        seed_noise: standard deviation between seeds of the same setting; None if it was not seen.
+    """
+
+    best: Estimate | None
+    default: Estimate | None
+    difference: Estimate | None
+    pairs: int
+    seed_noise: float | None
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything that the report shows.
+
+    Attributes:
+        trainings: of the search; best accuracy first, those without one last.
+        checks: trainings with other seeds, in their order.
+    """
+
+    study: StudyRecord
+    trainings: tuple[Training, ...]
+    checks: tuple[Training, ...]
+    decomposition: Decomposition
+    check: Check
+
+    @property
+    def best(self) -> Training | None:
+        """The training of the search with the highest accuracy."""
+        return best_of(self.trainings)
+
+    @property
+    def failed(self) -> tuple[Training, ...]:
+        """Trainings without an accuracy."""
+        return tuple(t for t in (*self.trainings, *self.checks) if t.accuracy is None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every training that the study wants has a record."""
+        settings = 1 if self.best is None or self.best.setting == DEFAULT else 2
+        config = self.study.config
+        wanted = settings * config.checks if self.best else 0
+        return len(self.trainings) >= config.trials and len(self.checks) >= wanted
+
+
+def compute(study: StudyRecord, records: Iterable[TrialRecord]) -> StudyResults:
+    """All that follows from a study's records, in whatever order they come."""
+    trainings = sorted(map(training, records), key=lambda item: item.name)
+    searched = [item for item in trainings if item.check == SEARCH_BLOCK]
+    checks = tuple(item for item in trainings if item.check != SEARCH_BLOCK)
+    best = best_of(searched)
+    return StudyResults(
+        study=study,
+        trainings=tuple(sorted(searched, key=lambda item: -(item.accuracy or -1.0))),
+        checks=checks,
+        decomposition=_decomposition(searched),
+        check=_check(checks, best.setting if best else DEFAULT),
+    )
+
+
+def training(record: TrialRecord) -> Training:
+    """What a record says about the setting that it trained."""
+    accuracy = _accuracy(record)
+    why = "" if accuracy is not None else "it diverged: its validation accuracy is no number"
+    return Training(
+        name=record.spec.name,
+        setting=setting_of(record.spec.phase, record.spec.batch_size),
+        check=record.spec.block,
+        accuracy=accuracy,
+        seconds=record.wall_ns / NS_PER_S,
+        failure=f"{record.failure.kind}: {record.failure.message}" if record.failure else why,
+    )
+
+
+def best_of(trainings: Iterable[Training]) -> Training | None:
+    """The training with the highest accuracy, the first of equals; None if none has one."""
+    able = [item for item in trainings if item.accuracy is not None]
+    return max(able, key=lambda item: item.accuracy or 0.0, default=None)
+
+
+def _accuracy(record: TrialRecord) -> float | None:
+    values = [epoch.val_accuracy for epoch in record.epochs[-LAST_EPOCHS:]]
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return statistics.fmean(known) if known and len(known) == len(values) else None
+
+
+def _decomposition(searched: Sequence[Training]) -> Decomposition:
+    able = [(item.setting, item.accuracy) for item in searched if item.accuracy is not None]
+    columns = {
+        axis.name: [axis.natural(getattr(setting, axis.name)) for setting, _ in able]
+        for axis in SPACE
+    }
+    return decompose(columns, [accuracy for _, accuracy in able])
+
+
+def _check(checks: Sequence[Training], best: Setting) -> Check:
+    ours, theirs = _by_seed(checks, best), _by_seed(checks, DEFAULT)
+    pairs = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
+    is_new = best != DEFAULT
+    groups = [list(ours.values()), list(theirs.values())] if is_new else [list(theirs.values())]
+    return Check(
+        best=mean_interval(list(ours.values())) if ours else None,
+        default=mean_interval(list(theirs.values())) if theirs else None,
+        difference=mean_interval(pairs) if pairs and is_new else None,
+        pairs=len(pairs) if is_new else 0,
+        seed_noise=_pooled(groups),
+    )
+
+
+def _by_seed(checks: Sequence[Training], setting: Setting) -> dict[int, float]:
+    return {
+        item.check: item.accuracy
+        for item in checks
+        if item.setting == setting and item.accuracy is not None
+    }
+
+
+def _pooled(groups: Sequence[Sequence[float]]) -> float | None:
+    """Standard deviation inside groups, over all of them; None without two values in any."""
+    usable = [group for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in usable)
+    if not freedom:
+        return None
+    squares = sum((len(group) - 1) * statistics.variance(group) for group in usable)
+    return math.sqrt(squares / freedom)
