@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
+from bench.tune_command import tune
 from leafmodel.errors import LeafmodelError
 
 EXIT_STATUSES = """
@@ -223,3 +224,6 @@ def doctor(as_json: bool) -> int:
     diagnosis = diagnose()
     console.diagnosis(diagnosis, as_json)
     return EXIT_OK if diagnosis.healthy else EXIT_USAGE
+
+
+cli.add_command(tune)

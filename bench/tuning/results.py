@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.schema import TrialRecord
-from bench.tuning.importance import Decomposition, decompose
+from bench.tuning.importance import Decomposition, Importance, decompose
 from bench.tuning.schema import StudyRecord
-from bench.tuning.space import DEFAULT, SPACE, Setting, setting_of
+from bench.tuning.space import AXES, DEFAULT, SPACE, Setting, setting_of
 from leafmodel.evaluate import Estimate, mean_interval
 
 LAST_EPOCHS = 2
@@ -144,7 +144,15 @@ def _decomposition(searched: Sequence[Training]) -> Decomposition:
         axis.name: [axis.natural(getattr(setting, axis.name)) for setting, _ in able]
         for axis in SPACE
     }
-    return decompose(columns, [accuracy for _, accuracy in able])
+    found = decompose(columns, [accuracy for _, accuracy in able])
+    return replace(found, importances=tuple(map(_with_level, found.importances)))
+
+
+def _with_level(item: Importance) -> Importance:
+    """The best value as a level, no longer on the scale on which it acts."""
+    if item.best is None:
+        return item
+    return replace(item, best=AXES[item.name].level_at(item.best))
 
 
 def _check(checks: Sequence[Training], best: Setting) -> Check:

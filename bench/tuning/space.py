@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from leafmodel.training.phases import PHASES, Phase, phase
@@ -37,6 +38,10 @@ class Hyperparameter:
         """The value on the scale on which it acts."""
         return math.log2(value) if self.log else value
 
+    def level_at(self, natural: float) -> float:
+        """The level that is nearest on that scale."""
+        return min(self.levels, key=lambda level: abs(self.natural(level) - natural))
+
 
 SPACE: tuple[Hyperparameter, ...] = (
     Hyperparameter("dropout", "dropout", (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), log=False),
@@ -46,6 +51,7 @@ SPACE: tuple[Hyperparameter, ...] = (
     Hyperparameter("batch_size", "batch size", (8, 16, 32, 64, 128), log=True),
     Hyperparameter("dense_units", "dense units", (64, 128, 256, 512, 1024), log=True),
 )
+AXES: Mapping[str, Hyperparameter] = MappingProxyType({axis.name: axis for axis in SPACE})
 
 
 @dataclass(frozen=True)
