@@ -89,7 +89,7 @@ def _per_image(phase: Phase, classes: int) -> PerImage:
             * keras.losses.binary_focal_crossentropy(
                 ops.one_hot(labels, classes),
                 probabilities,
-                apply_class_balancing=True,  # equation 5 is the one with alpha; Keras takes the mean
+                apply_class_balancing=True,  # with alpha, as in equation 5
                 alpha=FOCAL_ALPHA,
                 gamma=FOCAL_GAMMA,
                 label_smoothing=smoothing,

@@ -6,7 +6,6 @@ A phase that is not listed can be written as a listed one with improvements and 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
@@ -77,10 +76,12 @@ class Phase:
 
 
 def _within(low: float, high: float, *, open_: bool = False) -> Callable[[str, Any], None]:
+    allowed = f"above {low:g} and below {high:g}" if open_ else f"from {low:g} to {high:g}"
+
     def check(setting: str, value: Any) -> None:
         inside = low < value < high if open_ else low <= value <= high
-        if not (math.isfinite(value) and inside):
-            raise ModelError(f"{setting} must be from {low:g} to {high:g}, found {value!r}.")
+        if not inside:  # nor is nan
+            raise ModelError(f"{setting} must be {allowed}, found {value!r}.")
 
     return check
 
@@ -143,7 +144,7 @@ def phase(text: str) -> Phase:
     Raises:
         ModelError: unknown name, improvement or setting, or a phase that cannot be.
     """
-    name, *changes = text.strip().split("+")
+    name, *changes = (part.strip() for part in text.split("+"))
     if name not in PHASES:
         raise ModelError(
             f"Unknown phase {name!r}. Known: {', '.join(PHASES)}; others are written "
@@ -151,8 +152,8 @@ def phase(text: str) -> Phase:
         )
     found = PHASES[name]
     for change in changes:
-        found = _changed(found, change.strip())
-    return replace(found, name=text.strip(), summary=_summary(found, changes))
+        found = _changed(found, change)
+    return replace(found, name="+".join([name, *changes]), summary=_summary(found, changes))
 
 
 def settings() -> tuple[str, ...]:
@@ -192,10 +193,12 @@ def _changed(found: Phase, change: str) -> Phase:
 def _value(setting: str, text: str) -> Any:
     if setting not in _SETTINGS:
         raise ModelError(f"Unknown setting {setting!r}. Known: {', '.join(_SETTINGS)}.")
+    kind = _SETTINGS[setting]
     try:
-        return _SETTINGS[setting](text)
+        return kind(text)
     except ValueError as error:
-        raise ModelError(f"{setting} must be a number, found {text!r}.") from error
+        wanted = "a whole number" if kind is int else "a number"
+        raise ModelError(f"{setting} must be {wanted}, found {text!r}.") from error
 
 
 def _summary(found: Phase, changes: list[str]) -> str:
