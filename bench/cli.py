@@ -114,7 +114,9 @@ def data_check(folder: str, as_json: bool) -> int:
 @click.option(
     "--variants", metavar="A,B", help="Variants; axes can be changed: in_model+prefetch=8."
 )
-@click.option("--phases", metavar="P,Q", help="What to train.")
+@click.option(
+    "--phases", metavar="P,Q", help="What to train; can be changed: finetune+mish,cnn+dropout=0.5."
+)
 @click.option("--blocks", type=int, help="Rounds in which every variant is tried once.")
 @click.option("--epochs", type=int, help="Epochs a trial, the first (unsteady) one included.")
 @click.option("--batch-size", type=int, help="Images a step.")
@@ -135,6 +137,21 @@ def data_check(folder: str, as_json: bool) -> int:
     help="Profile none, all, or baseline, candidate, plain and the fastest variant.  [auto]",
 )
 @click.option("--profile-steps", type=int, help="Steps of each profile, 40 at the most.  [8]")
+@click.option("--backbone", metavar="B", help="Pretrained network.  [Lite0; B4 with a GPU]")
+@click.option("--weights", metavar="W", help="imagenet, none, or a file.  [imagenet]")
+@click.option("--start-epochs", type=int, help="Epochs of what finetune continues from.  [8]")
+@click.option(
+    "--until-accuracy",
+    metavar="A",
+    help="Count time and epochs to this validation accuracy; every trial trains all its epochs.",
+)
+@click.option("--seeds", type=int, help="Another name of --blocks: each block has its own seed.")
+@click.option(
+    "--audit-data",
+    is_flag=True,
+    default=None,
+    help="Look for what makes accuracies optimistic: telling borders, near-duplicates.",
+)
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 @_as_json
 def run(as_json: bool, **given: Any) -> int:
@@ -204,7 +221,7 @@ def trace_diff(folder: str, a: str, b: str, as_json: bool) -> None:
 
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(["variants", "phases", "suites"]))
+@click.argument("what", type=click.Choice(["variants", "phases", "improvements", "suites"]))
 @_as_json
 def list_(what: str, as_json: bool) -> None:
     """List what can be run."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,10 @@ from bench.errors import ConfigError
 from bench.profile_schema import FEWEST_STEPS, MOST_STEPS
 from bench.schema import ClaimSpec, ProfileMode, RunConfig
 from bench.variants import VARIANTS, variant
+from leafmodel.errors import ModelError
+from leafmodel.models.catalogue import default_backbone, require_backbone
+from leafmodel.training.improvements import ABOUT
+from leafmodel.training.phases import PHASES, phase
 
 SUITES_FOLDER = Path(__file__).parent / "suites"
 DEFAULT_SUITE = "quick"
@@ -36,6 +40,11 @@ _DEFAULTS: Mapping[str, Any] = {
     "trial_timeout_s": 900.0,
     "profile": ProfileMode.AUTO,
     "profile_steps": 8,
+    "backbone": "",
+    "weights": "imagenet",
+    "start_epochs": 8,
+    "until_accuracy": None,
+    "audit_data": False,
 }
 
 
@@ -66,13 +75,32 @@ def make_config(
     claim = ClaimSpec(**{key: parsed.pop(key) for key in CLAIM_KEYS if key in parsed})
     config = RunConfig(suite=suite, claim=claim, **{**_DEFAULTS, **parsed})
     _check_claim(config)
+    _check_phases(config)
     return config
+
+
+def for_machine(config: RunConfig, gpus: Sequence[str]) -> RunConfig:
+    """The configuration with its backbone named: where none was given, what suits the machine.
+
+    A run without a pretrained phase has neither backbone nor weights.
+
+    Raises:
+        ConfigError: there is no such backbone, or no such file of weights.
+    """
+    if not any(phase(name).has_backbone for name in config.phases):
+        return replace(config, backbone="", weights="")
+    named = replace(config, backbone=config.backbone or default_backbone(bool(gpus)))
+    try:
+        require_backbone(named.backbone, named.weights)
+    except ModelError as error:
+        raise ConfigError(f"--backbone, --weights: {error}") from error
+    return named
 
 
 def suite_names() -> tuple[str, ...]:
     """The suites that come with leafbench, cheapest first."""
     found = {path.stem for path in SUITES_FOLDER.glob("*.toml")}
-    ours = ("smoke", "quick", "full", "paper")
+    ours = ("smoke", "quick", "phases", "race", "full", "paper")
     return (*(name for name in ours if name in found), *sorted(found.difference(ours)))
 
 
@@ -82,13 +110,16 @@ def suite_summary(name: str) -> str:
 
 
 def listing(what: str) -> list[dict[str, Any]]:
-    """The variants, phases or suites that there are, each with a name and a summary."""
+    """The variants, phases, improvements or suites, each with a name and a summary."""
     if what == "suites":
         return [{"name": name, "summary": suite_summary(name)} for name in suite_names()]
     if what == "phases":
-        from leafmodel.training.phases import PHASES
-
-        return [{"name": phase.name, "summary": phase.summary} for phase in PHASES.values()]
+        return [{"name": item.name, "summary": item.summary} for item in PHASES.values()]
+    if what == "improvements":
+        return [
+            {"name": name, "summary": f"{about.summary} ({about.source})"}
+            for name, about in ABOUT.items()
+        ]
     return [
         {"name": v.name, "summary": v.summary, "pipeline": v.pipeline} for v in VARIANTS.values()
     ]
@@ -241,16 +272,26 @@ def _variants(given: Given) -> tuple[str, ...]:
 
 
 def _phases(given: Given) -> tuple[str, ...]:
-    from leafmodel.training.phases import PHASES
-
     names = _names(given)
     for name in names:
-        if name not in PHASES:
-            raise ConfigError(
-                f"{given.where}: unknown phase {name!r}.{suggestion(name, PHASES)} "
-                f"Known: {', '.join(PHASES)}."
-            )
+        try:
+            phase(name)
+        except ModelError as error:
+            hint = suggestion(name.split("+")[0], PHASES) if "phase" in str(error) else ""
+            raise ConfigError(f"{given.where}: {error}{hint}") from error
     return names
+
+
+def _accuracy(given: Given) -> float:
+    """A share (0.9) or a percentage (90%)."""
+    text = str(given.value).strip()
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as error:
+        raise _refuse(given, "an accuracy such as 0.9 or 90%") from error
+    if isinstance(given.value, bool) or not 0 < value <= 1:
+        raise _refuse(given, "an accuracy above 0 and at most 1 (0.9 or 90%)")
+    return value
 
 
 def _require_complete(parsed: Mapping[str, Any], suite: str) -> None:
@@ -261,6 +302,20 @@ def _require_complete(parsed: Mapping[str, Any], suite: str) -> None:
             f"The suite {suite} does not say {', '.join(missing)}: add it to the file, or give "
             f"{', '.join('--' + key.replace('_', '-') for key in missing)}."
         )
+
+
+def _check_phases(config: RunConfig) -> None:
+    """Every variant must be possible in some phase, and the claim's two in all of them."""
+    frozen = [name for name in config.phases if phase(name).is_frozen]
+    needy = [n for n in config.variants if variant(n).pipeline.needs_frozen_backbone]
+    claimed = {config.claim.baseline, config.claim.candidate}
+    for name in needy:
+        if not frozen or (name in claimed and len(frozen) < len(config.phases)):
+            others = ", ".join(item for item in config.phases if item not in frozen)
+            raise ConfigError(
+                f"Variant {name!r} caches what a frozen backbone makes of each image, and has no "
+                f"meaning in: {others}. Leave it out, or run --phases transfer."
+            )
 
 
 def _check_claim(config: RunConfig) -> None:
@@ -291,6 +346,11 @@ _PARSERS: Mapping[str, Callable[[Given], Any]] = {
     "trial_timeout_s": _seconds,
     "profile": _profile,
     "profile_steps": _count(FEWEST_STEPS, MOST_STEPS),
+    "backbone": _text,
+    "weights": _text,
+    "start_epochs": _count(1),
+    "until_accuracy": _accuracy,
+    "audit_data": _flag,
     "target": _target,
     "baseline": _text,
     "candidate": _text,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bench.learning import AccuracyDifference
 from bench.measures import VariantResult
 from bench.profile_measures import ProfileResult
 from bench.profile_schema import ProfileRecord
@@ -49,6 +50,7 @@ class Evidence:
     proofs: Mapping[str, VariantProof]
     profiles: tuple[ProfileResult, ...] = ()
     unread_profiles: tuple[ProfileRecord, ...] = ()
+    differences: tuple[AccuracyDifference, ...] = ()
 
     @property
     def good(self) -> tuple[TrialRecord, ...]:

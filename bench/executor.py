@@ -32,6 +32,7 @@ from bench.requests import (
     ProfileRequest,
     ProofRequest,
     ReadingRequest,
+    StartRequest,
     TrialRequest,
 )
 from bench.schema import (
@@ -75,6 +76,9 @@ class Executor(Protocol):
     ) -> Failure | None:
         """Write a proof a variant to `request.out`; a failure if the process did not end well."""
 
+    def start(self, request: StartRequest, on_progress: OnProgress) -> Failure | None:
+        """Train a starting point: its weights and its record are there, or a failure says why."""
+
     def run(self, request: TrialRequest, on_progress: OnProgress) -> TrialRecord:
         """Run one trial; a trial that fails is a record too."""
 
@@ -113,6 +117,13 @@ class ProcessExecutor:
     ) -> Failure | None:
         path = Path(request.work) / "all.proof.json"
         log = self._logs / "proof.log"
+        ended = self._execute(self._command, request, path, log, timeout_s, on_progress)
+        return None if ended.well else _failure(ended, log, timeout_s)
+
+    def start(self, request: StartRequest, on_progress: OnProgress) -> Failure | None:
+        name = Path(request.out).stem
+        path, log = Path(request.work) / f"{name}.start.json", self._logs / f"start-{name}.log"
+        timeout_s = request.spec.timeout_s
         ended = self._execute(self._command, request, path, log, timeout_s, on_progress)
         return None if ended.well else _failure(ended, log, timeout_s)
 

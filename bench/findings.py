@@ -14,13 +14,15 @@ from bench import bottlenecks, disturbances, stalls, suspicions
 from bench.evidence import INPUT_BOUND_SHARE, Evidence, Finding, Severity, where
 from bench.measures import VariantResult
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
-from leafmodel.pipelines.spec import Cache, Loader
+from leafmodel.pipelines.spec import Augment, Cache, Loader
 
 __all__ = ["Evidence", "Finding", "Severity", "find"]
 
 # A quarter of memory for one cache still leaves room for the model; beyond a half it competes.
 CACHE_MEMORY_SHARE = 0.5
 BYTES_A_PIXEL = 3
+# Either alone shows it: the order of the graph's stages, or the same image in two epochs.
+FROZEN_CHECKS = ("nothing random before the cache", "augmentation differs between epochs")
 # At 90 % of the ceiling the best pipeline imaginable gives 11 % more.
 COMPUTE_BOUND_SHARE = 0.90
 
@@ -32,6 +34,8 @@ def find(evidence: Evidence) -> tuple[Finding, ...]:
         *disturbances.find(evidence),
         *_pipelines(evidence),
         *bottlenecks.find(evidence),
+        *_frozen_augmentation(evidence),
+        *_accuracy_losses(evidence),
         *_hidden_prefetch(evidence),
         *_cache_too_large(evidence),
     ]
@@ -94,6 +98,40 @@ _CHECKS: tuple[Callable[[VariantResult], Iterator[Finding]], ...] = (
     _loader_bound,
 )
 _PROFILED_BETTER = (_input_bound, _compute_bound)
+
+
+def _frozen_augmentation(evidence: Evidence) -> Iterator[Finding]:
+    """A pipeline that says it augments and repeats its random images, by the proof of it."""
+    for variant, proof in evidence.proofs.items():
+        augments = proof.pipeline.augment is not Augment.NONE
+        for check in proof.checks:
+            frozen = check.check in FROZEN_CHECKS and check.status is ProofStatus.FAILED
+            if augments and frozen:
+                yield Finding(
+                    "frozen-augmentation",
+                    Severity.PROBLEM,
+                    f"the images are augmented once, not anew in every epoch ({check.check}: "
+                    f"expected {check.expected}, found {check.found})",
+                    variant,
+                    check.remedy or "augment behind the cache",
+                )
+
+
+def _accuracy_losses(evidence: Evidence) -> Iterator[Finding]:
+    for item in evidence.differences:
+        low, high = item.difference.low, item.difference.high
+        if low is None or high is None or not item.is_loss:
+            continue
+        yield Finding(
+            "accuracy-loss",
+            Severity.WARNING,
+            f"has {-100 * item.difference.median:.1f} percentage points less validation accuracy "
+            f"than {item.baseline} (95% interval {-100 * high:.1f} to {-100 * low:.1f}) after "
+            f"{item.epochs} equal epochs, over {item.difference.blocks} seeds",
+            f"{item.variant}, {item.phase}",
+            "count time to equal accuracy (--until-accuracy), not time per epoch; look for "
+            "augmentation that is weaker, frozen or missing",
+        )
 
 
 def _hidden_prefetch(evidence: Evidence) -> Iterator[Finding]:

@@ -53,6 +53,7 @@ def load(config: RunConfig, work: Path, on_progress: OnProgress | None = None) -
     report, skipped = _usable(whole, config, on_progress)
     made = split(report.folder, seed=config.seed)
     _check_batch(config, len(made.train))
+    _check_accuracy(config, len(made.class_names))
     copies = work / "converted"
     copies.mkdir(parents=True, exist_ok=True)
     parts = (made.train, made.validation, made.test)
@@ -125,6 +126,15 @@ def _check_batch(config: RunConfig, train_images: int) -> None:
         raise ConfigError(
             f"A batch of {config.batch_size} is more than the {train_images} training images in "
             f"{config.data}: lower --batch-size, or use more images (--images, --data)."
+        )
+
+
+def _check_accuracy(config: RunConfig, classes: int) -> None:
+    wanted = config.until_accuracy
+    if wanted is not None and wanted <= 1 / classes:
+        raise ConfigError(
+            f"--until-accuracy {wanted:g} is no more than guessing reaches with the {classes} "
+            f"classes of {config.data} ({1 / classes:.3g}): ask for more."
         )
 
 

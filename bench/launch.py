@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from bench import environment, reporting, session
-from bench.config import DEFAULT_SUITE, make_config
+from bench.config import DEFAULT_SUITE, for_machine, make_config
 from bench.errors import ConfigError
 from bench.executor import ProcessExecutor
 from bench.progress import Progress
@@ -33,7 +33,7 @@ def run(given: Mapping[str, Any], command: tuple[str, ...], progress: Progress) 
         return session.resume(Path(resume), real_tools(progress))
     suite = options.pop("suite", DEFAULT_SUITE)
     out = options.pop("out", None)
-    config = make_config(suite, options)
+    config = for_machine(make_config(suite, _seeds_as_blocks(options)), environment.gpus())
     folder = Path(out) if out else default_out(suite, datetime.now(UTC))
     return session.start(config, folder, ("leafbench", *command), real_tools(progress))
 
@@ -52,6 +52,16 @@ def real_tools(progress: Progress) -> Tools:
 def default_out(suite: str, now: datetime) -> Path:
     """Where a run goes if nothing is said: `reports/20260102-030405-quick`."""
     return REPORTS / f"{now:%Y%m%d-%H%M%S}-{Path(suite).stem}"
+
+
+def _seeds_as_blocks(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`--seeds` is `--blocks` by the name that it has where accuracies are compared."""
+    if "seeds" in options and "blocks" in options:
+        raise ConfigError(
+            "--seeds and --blocks are the same number, since every block has a seed of its own: "
+            "give one of them."
+        )
+    return {"blocks" if key == "seeds" else key: value for key, value in options.items()}
 
 
 def _refuse_beside_resume(options: Mapping[str, Any]) -> None:

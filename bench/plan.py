@@ -1,8 +1,9 @@
 """Which trials a run has, and in which order. Pure: the same configuration, the same plan.
 
 In every block each variant is tried once, with the claim's baseline a second time (the noise
-floor) and the compute ceilings. The order is shuffled once for the run and reversed in every second
-block, so that a machine that slows down during a block does not favour the same variants each time.
+floor) and the compute ceilings: those for a few epochs only, since nothing is learnt from them. The
+order is shuffled once for the run and reversed in every second block, so that a machine that slows
+down during a block does not favour the same variants each time.
 """
 
 from __future__ import annotations
@@ -14,9 +15,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bench.profile_schema import WARM_STEPS, ProfileSpec, ProfileWindow
-from bench.schema import ProfileMode, RunConfig, TrialKind, TrialSpec, ceiling_variant
+from bench.schema import (
+    ProfileMode,
+    RunConfig,
+    StartSpec,
+    TrialKind,
+    TrialSpec,
+    ceiling_variant,
+)
 from bench.variants import variant
 from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
+from leafmodel.training.phases import phase as named_phase
+from leafmodel.training.phases import start_of
+
+# Epochs of a trial that only times: one to trace, two or more steady ones.
+TIMING_EPOCHS = 4
 
 
 @dataclass(frozen=True)
@@ -55,8 +68,43 @@ def profiles(config: RunConfig, fastest: Mapping[str, str]) -> tuple[ProfileSpec
     return tuple(
         _profile(config, name, phase)
         for phase in config.phases
-        for name in config.variants
+        for name in applicable(config, phase)
         if _is_profiled(config, name, fastest.get(phase))
+    )
+
+
+def starts(config: RunConfig) -> tuple[StartSpec, ...]:
+    """What must be trained before the trials, once each, for the phases that continue another."""
+    before = dict.fromkeys(start_name(phase) for phase in config.phases)
+    return tuple(
+        StartSpec(
+            phase=name,
+            backbone=config.backbone,
+            weights=config.weights,
+            epochs=config.start_epochs,
+            batch_size=config.batch_size,
+            image_size=named_phase(name).image_size(config.image_size),
+            seed=trial_seed(config.seed, 0),
+            timeout_s=config.trial_timeout_s,
+        )
+        for name in before
+        if name
+    )
+
+
+def start_name(phase: str) -> str:
+    """The phase whose weights a phase begins with; empty for one that begins anew."""
+    start = start_of(named_phase(phase))
+    return start.name if start else ""
+
+
+def applicable(config: RunConfig, phase: str) -> tuple[str, ...]:
+    """The variants of a run that a phase can have: cached features need a frozen backbone."""
+    frozen = named_phase(phase).is_frozen
+    return tuple(
+        name
+        for name, pipeline in pipelines(config).items()
+        if frozen or not pipeline.needs_frozen_backbone
     )
 
 
@@ -69,7 +117,8 @@ def _is_profiled(config: RunConfig, name: str, fastest: str | None) -> bool:
 def _profile(config: RunConfig, name: str, phase: str) -> ProfileSpec:
     """Two epochs: the first traces and fills caches, the second has the window."""
     entry = _Entry(TrialKind.PROFILE, name, _pipeline(config, name), phase)
-    spec = replace(_spec(config, entry, 0, 0, f"{_as_file_name(name)}-{phase}"), epochs=2)
+    file_name = f"{as_file_name(name)}-{as_file_name(phase)}"
+    spec = replace(_spec(config, entry, 0, 0, file_name), epochs=2)
     return ProfileSpec(spec, ProfileWindow(1, WARM_STEPS, config.profile_steps))
 
 
@@ -84,7 +133,8 @@ def _entries(config: RunConfig) -> list[_Entry]:
     baseline = config.claim.baseline
     entries = []
     for phase in config.phases:
-        entries += [_Entry(TrialKind.TRAIN, name, spec, phase) for name, spec in chosen.items()]
+        names = applicable(config, phase)
+        entries += [_Entry(TrialKind.TRAIN, name, chosen[name], phase) for name in names]
         entries.append(_Entry(TrialKind.TRAIN, baseline, chosen[baseline], phase, replica=1))
         entries += [
             _Entry(
@@ -100,7 +150,7 @@ def _entries(config: RunConfig) -> list[_Entry]:
 
 def _pipeline(config: RunConfig, name: str) -> PipelineSpec:
     pipeline = variant(name).pipeline
-    return pipeline if config.augment else pipeline.evolve(augment=Augment.NONE)
+    return pipeline if config.augment else pipeline.without_augmentation()
 
 
 def _ceiling_places(chosen: list[PipelineSpec]) -> tuple[Augment, ...]:
@@ -109,6 +159,8 @@ def _ceiling_places(chosen: list[PipelineSpec]) -> tuple[Augment, ...]:
 
 
 def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str) -> TrialSpec:
+    phase = named_phase(entry.phase)
+    learns = entry.kind is TrialKind.TRAIN and not entry.replica
     return TrialSpec(
         name=name,
         kind=entry.kind,
@@ -118,22 +170,25 @@ def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str
         block=block,
         position=position,
         replica=entry.replica,
-        epochs=config.epochs,
+        epochs=config.epochs if learns else min(config.epochs, TIMING_EPOCHS),
         batch_size=config.batch_size,
-        image_size=config.image_size,
+        image_size=phase.image_size(config.image_size),
         seed=trial_seed(config.seed, block),
         timeout_s=config.trial_timeout_s,
+        backbone=config.backbone if phase.has_backbone else "",
+        weights=config.weights if phase.has_backbone else "",
     )
 
 
 def _name(config: RunConfig, entry: _Entry, block: int, position: int, size: int) -> str:
     place = f"b{_padded(block, config.blocks)}-{_padded(position, size)}"
     again = "-again" if entry.replica else ""
-    return f"{place}-{_as_file_name(entry.variant)}-{entry.phase}{again}"
+    return f"{place}-{as_file_name(entry.variant)}-{as_file_name(entry.phase)}{again}"
 
 
-def _as_file_name(variant: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", variant)
+def as_file_name(name: str) -> str:
+    """A variant or phase as it stands in the name of a file."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "_", name)
 
 
 def _padded(number: int, count: int) -> str:

@@ -7,7 +7,7 @@ wrong is part of the profile's record, and the report tells it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import plan
@@ -24,6 +24,7 @@ from bench.profile_schema import (
 from bench.progress import Progress
 from bench.requests import ProfileRequest, ReadingRequest
 from bench.schema import SCHEMA_VERSION, RunRecord, TrialRecord, TrialStatus
+from bench.starts import Starts
 from bench.store import Store, read
 
 
@@ -39,6 +40,7 @@ class Profiler:
     executor: Executor
     progress: Progress
     files: str
+    starts: Starts = field(default_factory=Starts)
 
     def make_missing(self, trials: Iterable[TrialRecord]) -> None:
         """Make the run's profiles that are not there yet, of variants that could be timed."""
@@ -82,6 +84,7 @@ class Profiler:
             out=str(work / f"{spec.trial.name}.profiled.json"),
             capture=str(work / f"{spec.trial.name}.capture.json"),
             logdir=str(logdir.resolve()),
+            start=self.starts.of(spec.trial.phase),
         )
 
     def _read(self, spec: ProfileSpec, captured: Captured) -> ReadingOutcome:

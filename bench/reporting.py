@@ -42,6 +42,8 @@ def make(folder: Path) -> Report:
     from bench.report.render import render
     from bench.results import compute
 
-    results = compute(stored.run, stored.trials, stored.proofs, stored.profiles)
+    results = compute(
+        stored.run, stored.trials, stored.proofs, stored.profiles, stored.starts, stored.audit
+    )
     render(results, folder)
     return Report(folder, results, stored.broken)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.profile_schema import ProfileSpec
-from bench.schema import TrialSpec
+from bench.schema import StartSpec, TrialSpec
 from leafmodel.pipelines.spec import PipelineSpec
 
 # In the worker's environment: the parent's `time.perf_counter_ns()` when it started the process.
@@ -31,13 +31,27 @@ class WorkerFiles:
 class TrialRequest:
     """What the worker reads: run this trial on these images, write the record to `out`.
 
-    `files` is the path of a `WorkerFiles`; `work` a folder for scratch files of the run.
+    `files` is the path of a `WorkerFiles`; `work` a folder for scratch files of the run; `start`
+    the weights to begin with, empty for a phase that begins anew.
     """
 
     schema_version: int
     spec: TrialSpec
     files: str
     work: str
+    out: str
+    start: str = ""
+
+
+@dataclass(frozen=True)
+class StartRequest:
+    """What the worker reads: train this starting point; weights to `weights`, record to `out`."""
+
+    schema_version: int
+    spec: StartSpec
+    files: str
+    work: str
+    weights: str
     out: str
 
 
@@ -70,6 +84,7 @@ class ProfileRequest:
     out: str
     capture: str
     logdir: str
+    start: str = ""
 
 
 @dataclass(frozen=True)

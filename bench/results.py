@@ -6,19 +6,22 @@ cannot be computed is None, and the findings say why.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench import findings, stats
+from bench.audit import AuditRecord
 from bench.claim import ClaimAudit, audit
 from bench.compare import block_times, compare
 from bench.findings import Finding
-from bench.measures import Context, VariantResult, measure, seconds_to
+from bench.learning import AccuracyDifference, Race, difference, race
+from bench.measures import Context, VariantResult, measure
 from bench.profile_measures import ProfileResult
 from bench.profile_measures import measure as measure_profiles
 from bench.profile_schema import ProfileRecord
 from bench.schema import (
     RunRecord,
+    StartRecord,
     TrialKind,
     TrialRecord,
     TrialSpec,
@@ -33,15 +36,6 @@ BOUND = ceiling_variant(Augment.NONE)
 
 
 @dataclass(frozen=True)
-class AccuracyRace:
-    """Training time to an accuracy that every variant of the phase reached: speed never alone."""
-
-    phase: str
-    accuracy: float
-    seconds: Mapping[str, float | None]
-
-
-@dataclass(frozen=True)
 class RunResults:
     """A run, computed.
 
@@ -50,7 +44,9 @@ class RunResults:
         variants: replica 0 of each (variant, phase) that has a trial, in the run's order.
         ceilings: the same for the compute ceilings (`ceiling_none`, `ceiling_model`).
         noise_floor: phase -> the baseline's second trial of a block over its first.
+        differences: of accuracy, of each variant against the baseline.
         profiles: those that were read, in the run's order; the findings tell of the others.
+        starts: what continuing phases began with. audit: the controls of the images, if asked for.
         failed: the failed trials. missing: planned trials without a record.
     """
 
@@ -59,7 +55,8 @@ class RunResults:
     variants: tuple[VariantResult, ...]
     ceilings: tuple[VariantResult, ...]
     noise_floor: Mapping[str, Interval | None]
-    races: tuple[AccuracyRace, ...]
+    races: tuple[Race, ...]
+    differences: tuple[AccuracyDifference, ...]
     claims: tuple[ClaimAudit, ...]
     findings: tuple[Finding, ...]
     proofs: Mapping[str, VariantProof]
@@ -67,6 +64,8 @@ class RunResults:
     failed: tuple[TrialRecord, ...]
     missing: tuple[TrialSpec, ...]
     recorded: int
+    starts: tuple[StartRecord, ...] = ()
+    audit: AuditRecord | None = None
 
     @property
     def claim(self) -> ClaimAudit:
@@ -77,6 +76,23 @@ class RunResults:
     def guess(self) -> float:
         """The accuracy of guessing: one class in so many."""
         return _guess(self.run)
+
+    @property
+    def best_accuracy(self) -> float | None:
+        """The highest validation accuracy of any trial after any epoch."""
+        reached = [point.val_accuracy for item in self.variants for point in item.curve]
+        return max(reached, default=None)
+
+    def difference(self, variant: str, phase: str) -> AccuracyDifference | None:
+        """A variant's accuracy less the baseline's."""
+        found = (item for item in self.differences if item.phase == phase)
+        return next((item for item in found if item.variant == variant), None)
+
+    def fastest(self, phase: str) -> VariantResult | None:
+        """The pipeline with the highest speedup of a phase, of those that run the whole model."""
+        bounded = [item for item in self.of_phase(phase) if not item.pipeline.needs_frozen_backbone]
+        timed = [(item.speedup.median, item) for item in bounded if item.speedup]
+        return max(timed, key=lambda pair: pair[0])[1] if timed else None
 
     def of_phase(self, phase: str) -> tuple[VariantResult, ...]:
         """The variants of a phase."""
@@ -93,6 +109,8 @@ def compute(
     trials: Sequence[TrialRecord],
     proofs: Sequence[VariantProof],
     profiles: Sequence[ProfileRecord] = (),
+    starts: Sequence[StartRecord] = (),
+    audited: AuditRecord | None = None,
 ) -> RunResults:
     """Everything a report says, from the records of a run. Deterministic."""
     index = _Index(run, trials)
@@ -104,8 +122,9 @@ def compute(
     floor = {phase: index.noise_floor(phase) for phase in phases}
     profiled = _profiled(run, profiles, variants)
     unread = tuple(record for record in profiles if record.reading is None)
+    differences = tuple(index.differences(variants))
     evidence = findings.Evidence(
-        run, tuple(trials), variants, ceilings, floor, by_variant, profiled, unread
+        run, tuple(trials), variants, ceilings, floor, by_variant, profiled, unread, differences
     )
     done = {trial.spec.name for trial in trials}
     return RunResults(
@@ -114,7 +133,8 @@ def compute(
         variants=variants,
         ceilings=ceilings,
         noise_floor=floor,
-        races=tuple(race for phase in phases if (race := _race(run, variants, phase))),
+        races=tuple(race for phase in phases if (race := _race(index, variants, phase))),
+        differences=differences,
         claims=tuple(
             _audit(index, by_variant, phase) for phase in phases or run.config.phases[:1] or ("",)
         ),
@@ -124,6 +144,8 @@ def compute(
         failed=tuple(trial for trial in trials if trial.status is TrialStatus.FAILED),
         missing=tuple(spec for spec in run.plan if spec.name not in done),
         recorded=len(trials),
+        starts=tuple(starts),
+        audit=audited,
     )
 
 
@@ -166,12 +188,21 @@ class _Index:
         again, first = self.good(self.baseline, phase, 1), self.good(self.baseline, phase)
         return stats.ratio(block_times(again), block_times(first))
 
+    def differences(self, variants: Sequence[VariantResult]) -> Iterator[AccuracyDifference]:
+        for item in variants:
+            if item.variant != self.baseline:
+                base = self.good(self.baseline, item.phase)
+                found = difference(base, self.good(item.variant, item.phase))
+                if found is not None:
+                    yield found
+
     def _measure(self, variant: str, phase: str) -> VariantResult:
         trials = self._trials[variant, phase, 0]
         base = [] if variant == self.baseline else self.good(self.baseline, phase)
         spec = trials[0].spec
         is_ceiling = spec.kind is TrialKind.CEILING
-        ceiling = () if is_ceiling else self.good(ceiling_variant(spec.pipeline.augment), phase)
+        bounded = not (is_ceiling or spec.pipeline.needs_frozen_backbone)
+        ceiling = self.good(ceiling_variant(spec.pipeline.augment), phase) if bounded else ()
         context = Context(
             comparison=compare(base, self.good(variant, phase)),
             ceiling=tuple(ceiling),
@@ -227,13 +258,19 @@ def _guess(run: RunRecord) -> float:
     return 1 / max(1, len(run.data.class_names))
 
 
-def _race(run: RunRecord, variants: Sequence[VariantResult], phase: str) -> AccuracyRace | None:
-    """None where the accuracy that all reached cannot be told from guessing: luck is no goal."""
-    curves = {item.variant: item.curve for item in variants if item.phase == phase and item.curve}
-    if not curves:
+def _race(index: _Index, variants: Sequence[VariantResult], phase: str) -> Race | None:
+    """To the accuracy that the user named, or else to the best that all had on average.
+
+    None where that cannot be told from guessing: luck is no goal.
+    """
+    run = index.run
+    racing = [item for item in variants if item.phase == phase and item.curve]
+    if not racing:
         return None
-    accuracy = min(max(point.val_accuracy for point in curve) for curve in curves.values())
-    if stats.wilson(accuracy, run.data.validation_images)[0] <= _guess(run):
+    asked = run.config.until_accuracy
+    shared = min(max(point.val_accuracy for point in item.curve) for item in racing)
+    if asked is None and stats.wilson(shared, run.data.validation_images)[0] <= _guess(run):
         return None
-    seconds = {variant: seconds_to(curve, accuracy) for variant, curve in curves.items()}
-    return AccuracyRace(phase, accuracy, seconds)
+    trials = {item.variant: index.good(item.variant, phase) for item in racing}
+    accuracy = shared if asked is None else asked
+    return race(phase, accuracy, index.baseline, racing, trials, asked=asked is not None)

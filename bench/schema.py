@@ -69,6 +69,7 @@ class TrialSpec:
     A profiled trial is in no block: its name is `<variant>-<phase>`.
     A ceiling trial has the variant name `ceiling_model` or `ceiling_none`, after the place of the
     augmentation, and a pipeline with that place.
+    `backbone` and `weights` are empty where the phase trains a network from zero.
     """
 
     name: str
@@ -84,10 +85,47 @@ class TrialSpec:
     image_size: int
     seed: int
     timeout_s: float
+    backbone: str = ""
+    weights: str = ""
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "image_size", "timeout_s"):
             require(getattr(self, key) > 0, f"{key} must be above 0, found {getattr(self, key)}")
+
+
+@dataclass(frozen=True)
+class StartSpec:
+    """The training, made once for a run, whose weights all trials of a continuing phase begin with.
+
+    `phase` is the phase before it: a new head on the frozen backbone, trained without augmentation
+    on features that are computed once.
+    """
+
+    phase: str
+    backbone: str
+    weights: str
+    epochs: int
+    batch_size: int
+    image_size: int
+    seed: int
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class StartRecord:
+    """A starting point as it was trained; its weights lie beside it.
+
+    Attributes:
+        weights_sha256: of the file of weights, so that one that was changed is trained again.
+        wall_ns: of training, features included.
+        val_accuracy: on the validation images, after the last epoch.
+    """
+
+    schema_version: int
+    spec: StartSpec
+    weights_sha256: str
+    wall_ns: int
+    val_accuracy: float
 
 
 @dataclass(frozen=True)
@@ -243,6 +281,11 @@ class RunConfig:
         profile: which variants are profiled after the timed trials; runs from before there were
             profiles have none.
         profile_steps: steps of each profile.
+        backbone, weights: of phases with a pretrained network; empty if the run has none.
+        start_epochs: epochs of the training whose weights a continuing phase begins with.
+        until_accuracy: the validation accuracy to which time and epochs are counted; None is the
+            best that every variant of a phase reached.
+        audit_data: whether the images were looked through for what makes accuracies optimistic.
     """
 
     suite: str
@@ -261,6 +304,11 @@ class RunConfig:
     trial_timeout_s: float = 900.0
     profile: ProfileMode = ProfileMode.NONE
     profile_steps: int = 8
+    backbone: str = ""
+    weights: str = ""
+    start_epochs: int = 8
+    until_accuracy: float | None = None
+    audit_data: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
-from bench import environment, images, plan, tensorboard_logs
+from bench import audit, environment, images, plan, starts, tensorboard_logs
 from bench.environment import leafbench_version
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED, PlanChangedError
 from bench.executor import Executor, failed_record
@@ -35,7 +35,8 @@ from bench.schema import (
     TrialStatus,
     VariantProof,
 )
-from bench.store import Store, read
+from bench.starts import Starts
+from bench.store import AUDIT, Store, read
 from leafmodel.pipelines.facts import ProofStatus
 
 _SPEC_KEYS = tuple(field.name for field in fields(TrialSpec))
@@ -138,8 +139,11 @@ def _carry_out(
     records = {r.spec.name: r for r in done if planned.get(r.spec.name) == r.spec}
     interrupted = False
     try:
+        if run.config.audit_data and not (store.folder / AUDIT).exists():
+            store.write_audit(audit.look(loaded, _image_steps(tools)))
         round_ = _Round(store, run, loaded, tools)
         tensorboard_logs.write_columns(store.tensorboard, run.plan, run.created_at)
+        round_.begin()
         _measure(round_, records)
         round_.profiler.make_missing(records.values())
     except KeyboardInterrupt:
@@ -161,14 +165,21 @@ class _Round:
         self.files = str(store.write_scratch("files.json", loaded.files).resolve())
         self.work = str(store.work.resolve())
         self.executor = tools.executor(store.logs)
+        self.starts = Starts()
 
     @property
     def profiler(self) -> Profiler:
-        return Profiler(self.store, self.run, self.executor, self.tools.progress, self.files)
+        progress = self.tools.progress
+        return Profiler(self.store, self.run, self.executor, progress, self.files, self.starts)
+
+    def begin(self) -> None:
+        """Train what the run's phases continue from, if it is not there yet."""
+        progress = self.tools.progress
+        self.starts = starts.make(self.store, self.run.config, self.executor, progress, self.files)
 
     def trial(self, spec: TrialSpec) -> TrialRequest:
-        out = str(Path(self.work) / f"{spec.name}.json")
-        return TrialRequest(SCHEMA_VERSION, spec, self.files, self.work, out)
+        out, start = str(Path(self.work) / f"{spec.name}.json"), self.starts.of(spec.phase)
+        return TrialRequest(SCHEMA_VERSION, spec, self.files, self.work, out, start)
 
     def proof(self, missing: Mapping[str, object]) -> ProofRequest:
         config = self.run.config
@@ -195,6 +206,7 @@ def _measure(round_: _Round, records: dict[str, TrialRecord]) -> None:
         progress.trial(spec)
         request = round_.trial(spec)
         reason = unfit.get(spec.variant) if spec.kind is TrialKind.TRAIN else None
+        reason = reason or round_.starts.lacking(spec.phase)
         if reason is not None:
             now = round_.tools.now().isoformat(timespec="seconds")
             record = failed_record(spec, reason, now, wall_ns=0)

@@ -118,6 +118,23 @@ def level(times: Sequence[BlockTimes]) -> Interval | None:
     return _interval(side.logs(), side.draws(), side.freedom)
 
 
+def geometric_mean(values: Sequence[float]) -> Interval | None:
+    """The interval of what one positive value a block says; None without any."""
+    return _interval(np.log(np.asarray(values, dtype=np.float64)), np.empty((0, 0)), 0)
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """The same for values that may be negative: their mean, not on the log scale."""
+    if not len(values):
+        return None
+    array = np.asarray(values, dtype=np.float64)
+    centre = float(np.mean(array))
+    half = _half(array, np.empty((0, 0)), 0)
+    if half is None:
+        return Interval(centre, None, None, len(array), _too_few(len(array)))
+    return Interval(centre, centre - half, centre + half, len(array))
+
+
 def amortised(times: Sequence[BlockTimes], epochs: int) -> float | None:
     """Seconds an epoch if `epochs` of them are trained: (first + (epochs-1) steady) / epochs."""
     usable = [item for item in times if epochs == 1 or item.steady]
@@ -228,14 +245,26 @@ def _interval(logs: Array, draws: Array, freedom: int) -> Interval | None:
     if blocks == 0:
         return None
     centre = float(np.mean(logs))
+    half = _half(logs, draws, freedom)
+    if half is None:
+        return Interval(math.exp(centre), None, None, blocks, _too_few(blocks))
+    return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half), blocks)
+
+
+def _half(values: Array, draws: Array, freedom: int) -> float | None:
+    """Half the interval's width for one value a block; None with too few blocks."""
+    blocks = len(values)
     if blocks < MIN_BLOCKS:
-        why = f"{blocks} block{'s'[: blocks - 1]} measured, an interval needs {MIN_BLOCKS}"
-        return Interval(math.exp(centre), None, None, blocks, why)
-    error = float(np.std(np.mean(logs[_block_draws(blocks)], axis=1)))
+        return None
+    error = float(np.std(np.mean(values[_block_draws(blocks)], axis=1)))
     half = _student(blocks - 1) * error * math.sqrt(blocks / (blocks - 1))
     if freedom > 0:
         half = max(half, _student(freedom) * float(np.std(np.mean(draws, axis=1))))
-    return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half), blocks)
+    return half
+
+
+def _too_few(blocks: int) -> str:
+    return f"{blocks} block{'s'[: blocks - 1]} measured, an interval needs {MIN_BLOCKS}"
 
 
 def median(values: Sequence[float]) -> float | None:

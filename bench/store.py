@@ -5,6 +5,8 @@
     trials/       one record a trial
     proofs/       one record a variant
     profiles/     one record a profiled (variant, phase)
+    starts/       weights that continuing phases begin with, and a record each
+    audit.json    what the images gave away, where that was asked for
     tensorboard/  what TensorBoard shows: a trace a profile, scalars and axes of every trial
     logs/         what each trial printed
     work/         scratch, removed at the end
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from bench.audit import AuditRecord
 from bench.codec import decode, encode
 from bench.errors import RecordError, StoreError
 from bench.profile_schema import ProfileRecord
@@ -33,6 +36,7 @@ from bench.requests import WorkerFiles
 from bench.schema import (
     SCHEMA_VERSION,
     RunRecord,
+    StartRecord,
     TrialRecord,
     VariantProof,
 )
@@ -40,6 +44,7 @@ from bench.schema import (
 TEMPORARY = ".tmp"
 BROKEN = ".broken"
 LATEST = "latest"
+AUDIT = "audit.json"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 T = TypeVar("T")
@@ -53,6 +58,8 @@ class StoredRun:
     trials: tuple[TrialRecord, ...]
     proofs: tuple[VariantProof, ...]
     profiles: tuple[ProfileRecord, ...]
+    starts: tuple[StartRecord, ...]
+    audit: AuditRecord | None
     broken: tuple[RecordError, ...]
 
 
@@ -113,6 +120,17 @@ class Store:
         return self.folder / "proofs"
 
     @property
+    def starts(self) -> Path:
+        """Where the worker puts starting points: weights and a record each."""
+        return self.folder / "starts"
+
+    def starting_point(self, name: str) -> Path:
+        """The file for a starting point's weights, in a folder that is there."""
+        with storing(self.starts, kept=self.folder):
+            self.starts.mkdir(exist_ok=True)
+        return self.starts / f"{name}.weights.h5"
+
+    @property
     def tensorboard(self) -> Path:
         """The folder that TensorBoard is given."""
         return self.folder / "tensorboard"
@@ -138,6 +156,10 @@ class Store:
     def write_profile(self, record: ProfileRecord) -> None:
         """Put a profile's record on disk; it is there whole when this returns."""
         self._write(self.folder / "profiles" / f"{record.spec.trial.name}.json", encode(record))
+
+    def write_audit(self, audit: AuditRecord) -> None:
+        """Put what the images gave away on disk."""
+        self._write(self.folder / AUDIT, encode(audit))
 
     def write_scratch(self, name: str, record: object) -> Path:
         """Write a file into `work`, for a worker to read."""
@@ -205,9 +227,11 @@ def read(folder: Path) -> StoredRun:
     trials, broken_trials = _read_all(folder / "trials", TrialRecord)
     proofs, broken_proofs = _read_all(folder / "proofs", VariantProof)
     profiles, broken_profiles = _read_all(folder / "profiles", ProfileRecord)
+    starts, broken_starts = _read_all(folder / "starts", StartRecord)
+    audits, broken_audits = _read_all(folder, AuditRecord, AUDIT)
     run = _read(folder / "run.json", RunRecord)
-    broken = broken_trials + broken_proofs + broken_profiles
-    return StoredRun(run, trials, proofs, profiles, broken)
+    broken = broken_trials + broken_proofs + broken_profiles + broken_starts + broken_audits
+    return StoredRun(run, trials, proofs, profiles, starts, next(iter(audits), None), broken)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -272,8 +296,8 @@ def _require_run(folder: Path) -> None:
         raise StoreError(f"{folder} is not a run of leafbench: {found}.")
 
 
-def _json_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.json"))
+def _json_files(folder: Path, pattern: str = "*.json") -> list[Path]:
+    return sorted(folder.glob(pattern))
 
 
 def _read(path: Path, kind: type[T]) -> T:
@@ -284,10 +308,12 @@ def _read(path: Path, kind: type[T]) -> T:
     return decode(data, kind, str(path))
 
 
-def _read_all(folder: Path, kind: type[T]) -> tuple[tuple[T, ...], tuple[RecordError, ...]]:
+def _read_all(
+    folder: Path, kind: type[T], pattern: str = "*.json"
+) -> tuple[tuple[T, ...], tuple[RecordError, ...]]:
     whole: list[T] = []
     broken: list[RecordError] = []
-    for path in _json_files(folder):
+    for path in _json_files(folder, pattern):
         try:
             whole.append(_read(path, kind))
         except RecordError as error:

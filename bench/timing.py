@@ -159,10 +159,12 @@ class EpochMeter(keras.callbacks.Callback):
         self._epoch.last_end_ns = self._clocks.monotonic_ns()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """An epoch's time ends here, before validation."""
+        """An epoch's time ends here, before validation; its result goes into the logs."""
         end_ns = self._clocks.monotonic_ns()
         loss, accuracy = self._evaluate() if self._evaluate else (None, None)
         validated_ns = self._clocks.monotonic_ns()
+        if self._evaluate:  # callbacks behind this one may set the learning rate by it
+            logs |= {"val_loss": loss, "val_accuracy": accuracy}
         stamps = self._stamps.take() if self._stamps else None
         if stamps and not self.epochs:
             self.first_batch_ns = stamps[0][0] - self._fit_begin_real_ns

@@ -83,6 +83,11 @@ _LISTED = (
         "decoded images held by the device; augmentation in the model; no pipeline at all",
     ),
     Variant(
+        "feature_cache",
+        PipelineSpec(loader=Loader.FEATURES, augment=Augment.NONE, feature_passes=1),
+        "each image once through the frozen backbone, in the first epoch; no augmentation",
+    ),
+    Variant(
         "keras_stock",
         PipelineSpec(
             loader=Loader.KERAS_DIRECTORY,

@@ -7,6 +7,7 @@ error. Anything else is a crash, and the executor makes a failed record of it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import sys
@@ -27,11 +28,14 @@ from bench.requests import (
     SPAWNED_VARIABLE,
     ProfileRequest,
     ProofRequest,
+    StartRequest,
     TrialRequest,
     WorkerFiles,
 )
 from bench.schema import (
     SCHEMA_VERSION,
+    StartRecord,
+    StartSpec,
     TrialKind,
     TrialRecord,
     TrialSpec,
@@ -53,6 +57,8 @@ def main(arguments: list[str]) -> int:
     try:
         if path.name.endswith(".proof.json"):
             _prove(decode(path.read_bytes(), ProofRequest, str(path)))
+        elif path.name.endswith(".start.json"):
+            _start(decode(path.read_bytes(), StartRequest, str(path)))
         elif path.name.endswith(".profile.json"):
             _profile(decode(path.read_bytes(), ProfileRequest, str(path)))
         else:
@@ -100,7 +106,7 @@ def _files(path: str) -> WorkerFiles:
     return decode(Path(path).read_bytes(), WorkerFiles, path)
 
 
-def _given(files: WorkerFiles, asked: TrialSpec | ProofRequest, work: str) -> Any:
+def _given(files: WorkerFiles, asked: TrialSpec | StartSpec | ProofRequest, work: str) -> Any:
     """The training images as a pipeline's input."""
     from leafmodel.pipelines.pipeline import PipelineInput
 
@@ -127,9 +133,42 @@ def _run(request: TrialRequest) -> None:
     def train() -> TrialRecord:
         files = _files(request.files)
         given = _given(files, request.spec, request.work)
-        return _train(request.spec, given, files)
+        return _train(request.spec, given, files, request.start)
 
     write_whole(Path(request.out), encode(_accounted(request.spec.seed, train)))
+
+
+def _start(request: StartRequest) -> None:
+    """Train a head on cached features, and leave the whole network's weights."""
+    import keras
+
+    from leafmodel.training.start import train_start
+
+    spec = request.spec
+    keras.utils.set_random_seed(spec.seed)
+    files = _files(request.files)
+    given = _given(files, spec, request.work)
+    begin_ns = time.perf_counter_ns()
+    network = train_start(
+        spec.phase,
+        given,
+        _backbone(spec),
+        spec.epochs,
+        lambda n: _announce("start", n, spec.epochs),
+    )
+    wall_ns = time.perf_counter_ns() - begin_ns
+    weights = Path(request.weights)
+    partial = weights.with_name(f"partial-{weights.name}")  # Keras insists on the ending
+    network.save_weights(partial)
+    partial.replace(weights)
+    record = StartRecord(
+        schema_version=SCHEMA_VERSION,
+        spec=spec,
+        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        wall_ns=wall_ns,
+        val_accuracy=_evaluator(network, given, files.validation)()[1],
+    )
+    write_whole(Path(request.out), encode(record))
 
 
 def _profile(request: ProfileRequest) -> None:
@@ -141,7 +180,8 @@ def _profile(request: ProfileRequest) -> None:
         files = _files(request.files)
         given = _given(files, spec, request.work)
         profiler = ProfilerWindow(window, Path(request.logdir))
-        record = _train(spec, _repeated(given, window.steps_needed), files, [profiler])
+        repeated = _repeated(given, window.steps_needed)
+        record = _train(spec, repeated, files, request.start, [profiler])
         write_whole(Path(request.capture), encode(profiler.capture()))
         return record
 
@@ -187,14 +227,16 @@ def _busy_ns() -> int:
 
 
 def _train(
-    spec: TrialSpec, given: Any, files: WorkerFiles, callbacks: Sequence[Any] = ()
+    spec: TrialSpec, given: Any, files: WorkerFiles, start: str, callbacks: Sequence[Any] = ()
 ) -> TrialRecord:
     """Build, train, drain; what only the whole process knows is filled in by the caller."""
     from bench.timing import EpochMeter
+    from leafmodel.training.phases import phase
+    from leafmodel.training.schedules import plateau
     from leafmodel.training.train import fit
 
     begin_ns = time.perf_counter_ns()
-    pipeline, trainee, stamps = _assembled(spec, given)
+    pipeline, trainee, stamps = _assembled(spec, given, start)
     is_training = spec.kind is TrialKind.TRAIN
     meter = EpochMeter(
         images=len(given.files),
@@ -204,7 +246,8 @@ def _train(
     )
     build_ns = time.perf_counter_ns() - begin_ns
     meter.fit_begins()
-    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[meter, *callbacks])
+    schedule = plateau(phase(spec.phase)) if is_training else ()
+    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[meter, *schedule, *callbacks])
     peak_rss_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     test = _evaluator(trainee.network, given, files.test) if is_training and files.test else None
     return TrialRecord(
@@ -225,25 +268,34 @@ def _train(
     )
 
 
-def _assembled(spec: TrialSpec, given: Any) -> tuple[Any, Any, Any]:
+def _assembled(spec: TrialSpec, given: Any, start: str) -> tuple[Any, Any, Any]:
     """The pipeline, the model that it trains, and the stamps of its steps."""
     from bench.timing import StepStamps, metered
     from leafmodel.pipelines.build import build
     from leafmodel.pipelines.resident import build_ceiling
-    from leafmodel.training.phases import PHASES
-    from leafmodel.training.train import assemble
+    from leafmodel.training.phases import phase
+    from leafmodel.training.train import assemble, continue_from
 
     builder = build_ceiling if spec.kind is TrialKind.CEILING else build
     pipeline = builder(spec.pipeline, given)
     stamps = StepStamps(given.steps)
     trainee = assemble(
-        PHASES[spec.phase],
+        phase(spec.phase),
         pipeline,
-        image_size=spec.image_size,
-        classes=len(given.class_names),
+        given,
+        backbone=_backbone(spec),
         model_class=metered(stamps),
     )
+    if start:
+        continue_from(trainee.network, Path(start))
     return pipeline, trainee, stamps
+
+
+def _backbone(spec: TrialSpec | StartSpec) -> Any:
+    """The pretrained network of a trial; whatever it is where the phase has none."""
+    from leafmodel.models.network import BackboneChoice
+
+    return BackboneChoice(spec.backbone, spec.weights) if spec.backbone else BackboneChoice()
 
 
 def _evaluator(network: Any, given: Any, pairs: tuple[tuple[str, int], ...]) -> Any:
@@ -260,10 +312,8 @@ def _evaluator(network: Any, given: Any, pairs: tuple[tuple[str, int], ...]) -> 
 
 
 def _drain(pipeline: Any, spec: TrialSpec) -> tuple[int, ...]:
-    """Epochs of the pipeline with no model: the loader ceiling. A resident set has no loader."""
-    from leafmodel.pipelines.spec import Loader
-
-    if spec.pipeline.loader is Loader.RESIDENT:
+    """Epochs of the pipeline with no model: the loader ceiling. The device's own data has none."""
+    if spec.pipeline.is_on_device:
         return ()
     epochs = []
     for _ in range(LOADER_EPOCHS):

@@ -43,13 +43,7 @@ def _trainer(
     """A function that trains one epoch, profiled or not: mean seconds of the window's steps."""
     pipeline = build(variant(name).pipeline, given)
     stamps = StepStamps(given.steps)
-    trainee = assemble(
-        PHASES["cnn"],
-        pipeline,
-        image_size=given.image_size,
-        classes=len(given.class_names),
-        model_class=metered(stamps),
-    )
+    trainee = assemble(PHASES["cnn"], pipeline, given, model_class=metered(stamps))
 
     def step_s(profiled: bool) -> float:
         meter = EpochMeter(images=len(given.files), stamps=stamps)

@@ -26,7 +26,7 @@ class PipelineError(LeafmodelError):
 
 
 class ModelError(LeafmodelError):
-    """A phase, a backbone or a trained model does not exist, or does not fit what it is used for."""
+    """A phase, a backbone or a trained model does not exist, or does not fit."""
 
 
 class WeightsError(ModelError):

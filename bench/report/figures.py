@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.measures import VariantResult
-from bench.report import canvas, formats, profile_figures, tables
+from bench.report import canvas, formats, phase_figures, profile_figures, tables
 from bench.report.canvas import GREY, INK
 from bench.results import RunResults
 
@@ -246,4 +246,5 @@ _FIGURES: Mapping[str, Callable[[RunResults], Figure | None]] = {
     "epochs.png": epochs,
     "breakdown.png": breakdown,
     "accuracy.png": accuracy,
+    "matrix.png": phase_figures.matrix,
 }

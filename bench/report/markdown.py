@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from bench.claim import ClaimAudit, ClaimVerdict
 from bench.measures import VariantResult
-from bench.report import formats, numbers, profiles, provenance, tables, verdict
+from bench.report import (
+    evaluation,
+    formats,
+    learning,
+    numbers,
+    phases,
+    profiles,
+    provenance,
+    tables,
+    verdict,
+)
 from bench.report.formats import NOTHING
 from bench.results import RunResults
 from bench.stats import MIN_BLOCKS
@@ -134,16 +144,22 @@ def _basis(audit: ClaimAudit) -> str:
     return f"{text}."
 
 
+def _leaks(results: RunResults) -> str:
+    return evaluation.leaks(results.audit.leaks) if results.audit else ""
+
+
 _SECTIONS: tuple[Callable[[RunResults], str], ...] = (
     _opening,
     _claim,
+    phases.phases,
     numbers.per_variant,
     profiles.profiles,
     numbers.first_and_amortised,
     numbers.ceilings,
     provenance.fairness,
     provenance.findings,
-    numbers.accuracy,
+    learning.accuracy,
+    _leaks,
     numbers.noise_floor,
     provenance.environment,
     provenance.data,

@@ -1,11 +1,11 @@
-"""The report's sections of numbers: epochs, amortised cost, ceilings, accuracy, noise floor."""
+"""The report's sections of numbers: epochs, amortised cost, ceilings, noise floor."""
 
 from __future__ import annotations
 
 from bench.compare import HORIZONS
 from bench.measures import VariantResult
 from bench.report import formats, tables
-from bench.results import AccuracyRace, RunResults
+from bench.results import RunResults
 
 LATER = tuple(epochs for epochs in HORIZONS if epochs > 1)
 
@@ -126,7 +126,8 @@ def ceilings(results: RunResults) -> str:
             "already lies on the device. *Pipeline alone*: the same pipeline with no model. "
             "*Bound*: the longer of the two; no epoch of this pipeline can be shorter. Where both "
             "use the same cores, the bound cannot be reached either, since they share them. A "
-            "resident variant has no pipeline.",
+            "resident variant has no pipeline, and one with cached features leaves out most of the "
+            "model, so neither bound holds for it.",
         ]
     )
 
@@ -139,62 +140,6 @@ def _share(item: VariantResult) -> str:
         return f"{formats.percent(share.median)} (no interval)"
     ends = f"{formats.percent(share.low)} to {formats.percent(share.high)}"
     return f"{formats.percent(share.median)} ({ends})"
-
-
-def accuracy(results: RunResults) -> str:
-    """Accuracy beside speed: after equal epochs, and the time to equal accuracy."""
-    if not results.variants:
-        return ""
-    title = "## Accuracy: speed never alone"
-    if not any(item.accuracy for item in results.variants):
-        return f"{title}\n\nNo validation accuracy was measured: what the speed cost is unknown."
-    races = {race.phase: race for race in results.races}
-    rows = [_accuracy_row(results, item, races.get(item.phase)) for item in results.variants]
-    header = ["Variant", "Epochs", "Validation accuracy", "95% interval", "Test accuracy"]
-    header.append("Time to equal accuracy")
-    return "\n\n".join(
-        [
-            title,
-            "![Accuracy over epochs and over time](figures/accuracy.png)",
-            formats.table(header, rows),
-            f"{_race_text(results)} The interval is what the number of validation images allows "
-            "(Wilson); trials share these images, so more trials do not narrow it.",
-        ]
-    )
-
-
-def _race_text(results: RunResults) -> str:
-    if not results.races:
-        return (
-            "No time to equal accuracy: the accuracy that every variant reached cannot be told "
-            f"from guessing ({formats.accuracy(results.guess)} with "
-            f"{len(results.run.data.class_names)} classes). So short a training shows what a "
-            "variant costs in time, not in accuracy."
-        )
-    targets = ", ".join(
-        f"{formats.accuracy(race.accuracy)}"
-        + (f" ({race.phase})" if len(results.races) > 1 else "")
-        for race in results.races
-    )
-    return (
-        "*Time to equal accuracy*: training time (validation and start-up apart) until the mean "
-        f"accuracy reached {targets}, the best that every variant reached."
-    )
-
-
-def _accuracy_row(results: RunResults, item: VariantResult, race: AccuracyRace | None) -> list[str]:
-    reached = item.accuracy
-    interval = formats.NOTHING
-    if reached:
-        interval = f"{formats.accuracy(reached.low)} to {formats.accuracy(reached.high)}"
-    return [
-        tables.label(results, item),
-        f"{item.epochs}",
-        formats.accuracy(reached.value if reached else None),
-        interval,
-        formats.accuracy(item.test_accuracy),
-        formats.seconds(race.seconds.get(item.variant) if race else None),
-    ]
 
 
 def noise_floor(results: RunResults) -> str:

@@ -236,6 +236,15 @@ def _run_command(config: RunConfig) -> list[str]:
         options["--profile-steps"] = str(config.profile_steps)
     if config.images is not None:
         options["--images"] = str(config.images)
+    if config.backbone:
+        options |= {"--backbone": config.backbone, "--weights": config.weights}
+        options["--start-epochs"] = str(config.start_epochs)
+    if config.until_accuracy is not None:
+        options["--until-accuracy"] = f"{config.until_accuracy:g}"
     words = [word for option in options.items() for word in option]
-    flags = {"--skip-bad": config.skip_bad, "--no-augment": not config.augment}
+    flags = {
+        "--skip-bad": config.skip_bad,
+        "--no-augment": not config.augment,
+        "--audit-data": config.audit_data,
+    }
     return ["leafbench", "run", *words, *(flag for flag, given in flags.items() if given)]

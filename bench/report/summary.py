@@ -51,6 +51,20 @@ def summary(results: RunResults) -> dict[str, Any]:
             }
             for item in results.ceilings
         ],
+        "races": results.races,
+        "accuracy_differences": [
+            {
+                "variant": item.variant,
+                "phase": item.phase,
+                "baseline": item.baseline,
+                "epochs": item.epochs,
+                "difference": interval(item.difference),
+                "is_loss": item.is_loss,
+            }
+            for item in results.differences
+        ],
+        "starts": results.starts,
+        "audit": results.audit,
         "noise_floor": {phase: interval(floor) for phase, floor in results.noise_floor.items()},
         "profiles": [_profile(item) for item in results.profiles],
         "findings": results.findings,

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from leafmodel.models.head import classifier, disturbed
 from leafmodel.training.phases import Phase
 
 
@@ -16,13 +17,11 @@ def build(phase: Phase, image_size: int, classes: int) -> Any:
     """
     layers = keras.layers
     inputs = keras.Input((image_size, image_size, 3), name="image")
-    x = layers.Rescaling(1 / 255)(inputs)
+    x = disturbed(inputs, phase, image_size)
+    x = layers.Rescaling(1 / 255)(x)
     for filters in phase.filters:
         x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
         x = layers.BatchNormalization()(x)
         x = layers.MaxPooling2D()(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(phase.dense_units, activation="relu")(x)
-    x = layers.Dropout(phase.dropout)(x)
-    outputs = layers.Dense(classes, activation="softmax")(x)
-    return keras.Model(inputs, outputs, name=phase.name)
+    outputs = classifier(layers.Flatten()(x), phase, classes)
+    return keras.Model(inputs, outputs, name="cnn")

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from leafmodel.pipelines import image_data_generator, keras_directory, resident, tf_data
+from leafmodel.pipelines import (
+    features,
+    image_data_generator,
+    keras_directory,
+    resident,
+    tf_data,
+)
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.spec import Loader, PipelineSpec
 
@@ -15,6 +21,7 @@ BUILDERS: Mapping[Loader, Callable[[PipelineSpec, PipelineInput], Pipeline]] = M
         Loader.TF_DATA: tf_data.build,
         Loader.KERAS_DIRECTORY: keras_directory.build,
         Loader.RESIDENT: resident.build,
+        Loader.FEATURES: features.build,
     }
 )
 

@@ -31,7 +31,7 @@ def verdict(
 
 def graph_checks(spec: PipelineSpec, found: Sequence[Stage], files: int) -> tuple[ProofCheck, ...]:
     """Parallelism, cache, prefetch and their order, against the spec."""
-    if spec.loader in (Loader.IMAGE_DATA_GENERATOR, Loader.RESIDENT):
+    if spec.loader is Loader.IMAGE_DATA_GENERATOR or spec.is_on_device:
         return ()
     maps = sorted({stage.calls for stage in found if stage.kind == "map" and stage.calls})
     prefetch = [stage.buffer for stage in found if stage.kind == "prefetch"]
@@ -109,6 +109,8 @@ def _shuffle_check(found: Sequence[Stage], files: int) -> ProofCheck:
 
 
 def _form_checks(spec: PipelineSpec) -> tuple[ProofCheck, ...]:
+    if spec.loader is Loader.FEATURES:
+        return (_feature_form(spec),)
     if spec.loader is not Loader.IMAGE_DATA_GENERATOR or spec.augment is not Augment.PIPELINE:
         return ()
     return (
@@ -119,6 +121,19 @@ def _form_checks(spec: PipelineSpec) -> tuple[ProofCheck, ...]:
             "one SciPy resampling; zoom drawn apart for height and width",
             "none: it is what ImageDataGenerator does",
         ),
+    )
+
+
+def _feature_form(spec: PipelineSpec) -> ProofCheck:
+    passes = spec.feature_passes
+    return ProofCheck(
+        "augmentation form",
+        ProofStatus.DIFFERS,
+        "new random images in every epoch",
+        "none: each image's features are computed once"
+        if spec.augment is Augment.NONE
+        else f"{passes} augmented passes, taken in turn",
+        "none: it is what caching features means; compare its accuracy",
     )
 
 

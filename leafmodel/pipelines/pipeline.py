@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from leafmodel.data.folder import ImageFile
 
 Batch = tuple[Any, Any]
+
+
+class FeatureStore(Protocol):
+    """A pipeline's front that stands in for a frozen backbone."""
+
+    def attach(self, extractor: Any) -> Any:
+        """The layer that turns an index into what `extractor` makes of that image."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,12 @@ class PipelineInput:
         return [file.label for file in self.files]
 
     @property
+    def class_counts(self) -> list[int]:
+        """Files of each class."""
+        counts = Counter(self.labels)
+        return [counts[label] for label in range(len(self.class_names))]
+
+    @property
     def steps(self) -> int:
         """Batches an epoch."""
         return ceil(len(self.files) / self.batch_size)
@@ -60,6 +74,7 @@ class Pipeline:
         drain: one epoch of batches, without a model.
         callbacks: what the pipeline must do while it trains, as Keras callbacks.
         dataset: the tf.data graph to inspect; None where the loader has none.
+        features: for a pipeline that delivers a frozen backbone's output instead of images.
     """
 
     source: Any
@@ -67,3 +82,4 @@ class Pipeline:
     drain: Callable[[], Iterator[Batch]]
     callbacks: Sequence[Any] = field(default=())
     dataset: Any = None
+    features: FeatureStore | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
@@ -59,11 +60,11 @@ def _timed_dataset(spec: PipelineSpec, given: PipelineInput, sampled: Pipeline) 
     """The data set that `fit` will iterate, to read its graph.
 
     Over all files, since a shuffle buffer may cover no more than a sample. For a generator it is
-    what Keras makes of it; resident images would fill the device, so a sample must do.
+    what Keras makes of it; what lies on the device would fill it, so a sample must do.
     """
     if spec.loader is Loader.IMAGE_DATA_GENERATOR:
         return PyDatasetAdapter(sampled.source).get_tf_dataset()
-    if spec.loader is Loader.RESIDENT:
+    if spec.is_on_device:
         return sampled.dataset
     return build(spec, replace(given, work=given.work / "whole")).dataset
 
@@ -75,18 +76,29 @@ def _numbered(sample: PipelineInput, folder: str) -> PipelineInput:
     return replace(sample, files=files, class_names=names, work=sample.work / folder)
 
 
-def _epoch(pipeline: Pipeline) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """One epoch as arrays: images (resident ones looked up) and labels."""
-    resident = next((item for item in pipeline.front if isinstance(item, ResidentImages)), None)
-    for batch, labels in pipeline.drain():
-        images = batch if resident is None else resident(batch)
-        yield np.asarray(images, np.float32), np.asarray(labels, np.int64)
+def _epochs(
+    pipeline: Pipeline, sample: PipelineInput
+) -> Iterator[Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]]:
+    """Two epochs, each as batches of images (those on the device looked up) and labels."""
+    lookup = next((item for item in pipeline.front if isinstance(item, ResidentImages)), None)
+    if pipeline.features is not None:
+        lookup = pipeline.features.attach(_sees_images(sample.image_size))
+    for epoch in range(2):
+        for callback in pipeline.callbacks:
+            callback.on_epoch_begin(epoch)
+        yield (
+            (
+                np.asarray(batch if lookup is None else lookup(batch), np.float32),
+                np.asarray(labels, np.int64),
+            )
+            for batch, labels in pipeline.drain()
+        )
 
 
-def _start(pipeline: Pipeline) -> Pipeline:
-    for callback in pipeline.callbacks:
-        callback.on_epoch_begin(0)
-    return pipeline
+def _sees_images(image_size: int) -> Any:
+    """A backbone whose features are the image itself, to look into a cache of features."""
+    images = keras.Input((image_size, image_size, 3))
+    return keras.Model(images, keras.layers.Identity()(images))
 
 
 def _label_check(pipeline: Pipeline, sample: PipelineInput) -> ProofCheck:
@@ -104,12 +116,12 @@ def _label_check(pipeline: Pipeline, sample: PipelineInput) -> ProofCheck:
 
 def _file_checks(spec: PipelineSpec, sample: PipelineInput) -> tuple[ProofCheck, ...]:
     numbered = _numbered(sample, "numbered")
-    pipeline = _start(build(spec.evolve(augment=Augment.NONE), numbered))
+    pipeline = build(spec.without_augmentation(), numbered)
     means = np.full(len(numbered.files), np.nan)
     orders = []
-    for _ in range(2):
-        order = []
-        for images, numbers in _epoch(pipeline):
+    for batches in _epochs(pipeline, numbered):
+        order: list[int] = []
+        for images, numbers in batches:
             means[numbers] = images.mean(axis=(1, 2, 3))
             order += numbers.tolist()
         orders.append(order)
@@ -165,7 +177,8 @@ def _augmentation_check(
         Augment.PIPELINE: lambda: _change_in_pipeline(spec, small),
         Augment.MODEL: lambda: _change_in_model(pipeline, small),
     }
-    change = measure[spec.augment]()
+    in_features = pipeline.features is not None
+    change = _change_in_pipeline(spec, small) if in_features else measure[spec.augment]()
     expected = spec.augment is not Augment.NONE
     varies = change >= AUGMENTED_CHANGE
     return ProofCheck(
@@ -179,11 +192,11 @@ def _augmentation_check(
 
 def _change_in_pipeline(spec: PipelineSpec, small: PipelineInput) -> float:
     """Median over files of the mean absolute difference between two epochs' images."""
-    pipeline = _start(build(spec, _numbered(small, "augmented")))
+    numbered = _numbered(small, "augmented")
     epochs = []
-    for _ in range(2):
+    for batches in _epochs(build(spec, numbered), numbered):
         images: dict[int, NDArray[np.float32]] = {}
-        for batch, numbers in _epoch(pipeline):
+        for batch, numbers in batches:
             images |= dict(zip(numbers.tolist(), batch, strict=True))
         epochs.append(images)
     first, second = epochs

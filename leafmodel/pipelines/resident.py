@@ -57,30 +57,37 @@ class LoadImages(keras.callbacks.Callback):
         super().__init__()
         self._layer = layer
         self._given = given
+        self._loaded = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Load before the first step of the first epoch."""
-        if epoch == 0:
+        """Load before the first step; a training that goes on does not begin with epoch 0."""
+        if not self._loaded:
             self._layer.load(decode_all(self._given))
+            self._loaded = True
 
 
 def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
     """All images of the split on the device; order drawn anew each epoch."""
     layer = ResidentImages(len(given.files), given.image_size)
-    labels = tf.constant(given.labels, tf.int32)
-    indices = tf.range(len(given.files), dtype=tf.int32)
-    dataset = (
-        tf.data.Dataset.from_tensor_slices((indices, labels))
-        .shuffle(len(given.files), seed=given.seed, reshuffle_each_iteration=True)
-        .batch(given.batch_size)
-        .with_options(tf_data.options(spec))
-    )
+    dataset = shuffled_indices(spec, given)
     return Pipeline(
         source=dataset,
         front=_front(layer, spec, given),
         drain=lambda: iter(dataset),
         callbacks=(LoadImages(layer, given),),
         dataset=dataset,
+    )
+
+
+def shuffled_indices(spec: PipelineSpec, given: PipelineInput) -> Any:
+    """Batches of (index, label), in a new order each epoch."""
+    labels = tf.constant(given.labels, tf.int32)
+    indices = tf.range(len(given.files), dtype=tf.int32)
+    return (
+        tf.data.Dataset.from_tensor_slices((indices, labels))
+        .shuffle(len(given.files), seed=given.seed, reshuffle_each_iteration=True)
+        .batch(given.batch_size)
+        .with_options(tf_data.options(spec))
     )
 
 

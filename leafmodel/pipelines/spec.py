@@ -25,6 +25,7 @@ class Loader(StrEnum):
     TF_DATA = "tf_data"
     KERAS_DIRECTORY = "keras_directory"
     RESIDENT = "resident"
+    FEATURES = "features"
 
 
 class Cache(StrEnum):
@@ -62,6 +63,9 @@ class PipelineSpec:
         augment: where the augmentation runs.
         autotune: whether tf.data may tune and rewrite the pipeline by itself.
         resize: interpolation used when an image has another size.
+        feature_passes: for the loader `features`, how many passes of the images through the frozen
+            backbone are kept; epochs take them in turn. Without augmentation all would be equal, so
+            there is one; with it there are two or more, since a single one would freeze it.
 
     Raises:
         PipelineError: the combination cannot exist; the message names the axis to change.
@@ -74,12 +78,14 @@ class PipelineSpec:
     augment: Augment = Augment.PIPELINE
     autotune: bool = False
     resize: Resize = Resize.BILINEAR
+    feature_passes: int = 0
 
     def __post_init__(self) -> None:
         self._check_ranges()
         check = _LOADER_CHECKS.get(self.loader)
         if check is not None:
             check(self)
+        _check_feature_passes(self)
         if not self.autotune and AUTOTUNE in (self.map_parallelism, self.prefetch):
             raise PipelineError(
                 "map_parallelism or prefetch is 'autotune' while autotune is off: "
@@ -87,16 +93,29 @@ class PipelineSpec:
             )
 
     def _check_ranges(self) -> None:
-        for axis in ("map_parallelism", "prefetch"):
-            value = getattr(self, axis)
-            if value < AUTOTUNE:
-                raise PipelineError(
-                    f"{axis} must be a count of 0 or more, or 'autotune'; found {value}."
-                )
+        for axis in ("map_parallelism", "prefetch", "feature_passes"):
+            value, named = getattr(self, axis), axis in _NAMED_COUNTS
+            if value < (AUTOTUNE if named else 0):
+                choice = ", or 'autotune'" if named else ""
+                raise PipelineError(f"{axis} must be a count of 0 or more{choice}; found {value}.")
 
     def evolve(self, **axes: Any) -> PipelineSpec:
         """The same pipeline with some axes changed; checked like any other."""
         return replace(self, **axes)
+
+    def without_augmentation(self) -> PipelineSpec:
+        """The same pipeline, augmenting nowhere."""
+        return self.evolve(augment=Augment.NONE, feature_passes=min(1, self.feature_passes))
+
+    @property
+    def needs_frozen_backbone(self) -> bool:
+        """Whether it only works while an image's features never change."""
+        return self.loader is Loader.FEATURES
+
+    @property
+    def is_on_device(self) -> bool:
+        """Whether the device holds what the steps use, so that no pipeline runs."""
+        return self.loader in (Loader.RESIDENT, Loader.FEATURES)
 
 
 def _require(spec: PipelineSpec, why: str, **expected: tuple[object, ...]) -> None:
@@ -133,10 +152,10 @@ def _check_keras_directory(spec: PipelineSpec) -> None:
     )
 
 
-def _check_resident(spec: PipelineSpec) -> None:
+def _check_on_device(spec: PipelineSpec) -> None:
     _require(
         spec,
-        "the images already lie on the device and no pipeline runs",
+        "the device holds what the steps use, and no pipeline runs",
         map_parallelism=(1,),
         cache=(Cache.NONE,),
         prefetch=(0,),
@@ -146,16 +165,38 @@ def _check_resident(spec: PipelineSpec) -> None:
     )
 
 
+def _check_feature_passes(spec: PipelineSpec) -> None:
+    passes = spec.feature_passes
+    if spec.loader is not Loader.FEATURES:
+        if passes:
+            raise PipelineError(
+                f"feature_passes={passes} needs loader={Loader.FEATURES}, found "
+                f"loader={spec.loader}: leave feature_passes out, or start from feature_cache."
+            )
+    elif spec.augment is Augment.NONE and passes != 1:
+        raise PipelineError(
+            f"Without augmentation every pass is the same: set feature_passes=1, found {passes}; "
+            f"or set augment={Augment.MODEL}."
+        )
+    elif spec.augment is Augment.MODEL and passes < 2:
+        raise PipelineError(
+            f"{passes} augmented pass would be the same in every epoch, which freezes the "
+            "augmentation: set feature_passes=2 or more, or augment=none."
+        )
+
+
 _LOADER_CHECKS = {
     Loader.IMAGE_DATA_GENERATOR: _check_image_data_generator,
     Loader.KERAS_DIRECTORY: _check_keras_directory,
-    Loader.RESIDENT: _check_resident,
+    Loader.RESIDENT: _check_on_device,
+    Loader.FEATURES: _check_on_device,
 }
 
 _NAMED_COUNTS = {
     "map_parallelism": {"autotune": AUTOTUNE, "cores": ALL_CORES, "sequential": 1},
     "prefetch": {"autotune": AUTOTUNE},
 }
+_COUNTS: Mapping[str, Mapping[str, int]] = {**_NAMED_COUNTS, "feature_passes": {}}
 
 
 def axis_text(axis: str, value: object) -> str:
@@ -179,7 +220,7 @@ _CHOICES: Mapping[str, type[StrEnum]] = {
 def axes() -> dict[str, str]:
     """Each axis with the values that it takes, as a person writes them."""
     texts = {axis: ", ".join(choices) for axis, choices in _CHOICES.items()}
-    texts |= {axis: ", ".join(("a count", *named)) for axis, named in _NAMED_COUNTS.items()}
+    texts |= {axis: ", ".join(("a count", *named)) for axis, named in _COUNTS.items()}
     texts["autotune"] = "true, false"
     return {field.name: texts[field.name] for field in fields(PipelineSpec)}
 
@@ -194,7 +235,7 @@ def parse_axis(axis: str, text: str) -> object:
         return _parse_choice(axis, text, _CHOICES[axis])
     if axis == "autotune":
         return _parse_choice(axis, text, {"true": True, "false": False})
-    if axis in _NAMED_COUNTS:
+    if axis in _COUNTS:
         return _parse_count(axis, text)
     raise PipelineError(f"There is no axis {axis!r}; expected one of: {', '.join(axes())}.")
 
@@ -207,9 +248,10 @@ def _parse_choice(axis: str, text: str, choices: type[StrEnum] | Mapping[str, ob
 
 
 def _parse_count(axis: str, text: str) -> int:
-    named = _NAMED_COUNTS[axis]
+    named = _COUNTS[axis]
     if text in named:
         return named[text]
     if text.isdecimal():
         return int(text)
-    raise PipelineError(f"{axis} must be a count or one of {', '.join(named)}; found {text!r}.")
+    choices = f" or one of {', '.join(named)}" if named else ""
+    raise PipelineError(f"{axis} must be a count{choices}; found {text!r}.")

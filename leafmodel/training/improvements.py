@@ -110,5 +110,5 @@ def require_compatible(improvements: Iterable[Improvement]) -> None:
     chosen = [item for item in improvements if item in _ONE_OF]
     if len(chosen) > 1:
         raise ModelError(
-            f"{' and '.join(chosen)} both set the learning rate: choose one of {', '.join(_ONE_OF)}."
+            f"{' and '.join(chosen)} all set the learning rate: choose one of {', '.join(_ONE_OF)}."
         )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 
-from leafmodel.models import cnn
-from leafmodel.pipelines.pipeline import Pipeline
+from leafmodel.errors import PipelineError, WeightsError
+from leafmodel.models import network as networks
+from leafmodel.models.network import DEFAULT_BACKBONE, BackboneChoice, Network
+from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
+from leafmodel.training.losses import loss_of
+from leafmodel.training.optimisers import optimiser_of
 from leafmodel.training.phases import Phase
-
-BUILDERS = {"cnn": cnn.build}
 
 
 @dataclass(frozen=True)
@@ -26,30 +29,48 @@ class Trainee:
 def assemble(
     phase: Phase,
     pipeline: Pipeline,
+    given: PipelineInput,
     *,
-    image_size: int,
-    classes: int,
+    backbone: BackboneChoice = DEFAULT_BACKBONE,
     model_class: type[Any] = keras.Model,
 ) -> Trainee:
     """The phase's network behind the pipeline's front layers, both compiled.
 
     Args:
+        given: the images that the pipeline was built over.
+        backbone: for phases with a pretrained one.
         model_class: the class of the trained model; a harness gives one that measures itself.
+
+    Raises:
+        ModelError: the backbone does not exist, or its weights do not fit.
+        PipelineError: the pipeline delivers features, and the phase changes them.
     """
-    network = BUILDERS[phase.name](phase, image_size, classes)
-    inputs = _input(pipeline, image_size)
+    parts = networks.build(phase, given.image_size, len(given.class_names), backbone)
+    inputs = _input(pipeline, given.image_size)
+    training = model_class(inputs, _outputs(phase, pipeline, parts, inputs))
+    for model in (training, parts.whole):
+        model.compile(
+            optimizer=optimiser_of(phase, given.steps),
+            loss=loss_of(phase, given.class_counts),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            jit_compile=False,  # "auto" would compile some variants' models on a GPU, not others'
+        )
+    return Trainee(training, parts.whole)
+
+
+def _outputs(phase: Phase, pipeline: Pipeline, parts: Network, inputs: Any) -> Any:
+    if pipeline.features is not None:
+        if not phase.is_frozen:
+            raise PipelineError(
+                f"Cached features need a frozen backbone, and phase {phase.name} trains "
+                f"{'part of it' if phase.has_backbone else 'without one'}: choose another variant, "
+                "or the phase transfer."
+            )
+        return parts.head(pipeline.features.attach(parts.extractor)(inputs))
     x = inputs
     for layer in pipeline.front:
         x = layer(x)
-    training = model_class(inputs, network(x))
-    for model in (training, network):
-        model.compile(
-            optimizer=keras.optimizers.Adam(phase.learning_rate),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            jit_compile=False,  # "auto" would compile some variants' models on a GPU, not others'
-        )
-    return Trainee(training, network)
+    return parts.whole(x)
 
 
 def _input(pipeline: Pipeline, image_size: int) -> Any:
@@ -57,6 +78,27 @@ def _input(pipeline: Pipeline, image_size: int) -> Any:
     if images is not None and images.shape.rank == 1:
         return keras.Input((), dtype=images.dtype.name, name="index")
     return keras.Input((image_size, image_size, 3), name="image")
+
+
+def continue_from(network: Any, weights: Path) -> None:
+    """Load the weights that another phase's network ended with.
+
+    Raises:
+        WeightsError: the file is missing, broken, or of another network.
+    """
+    if not weights.is_file():
+        raise WeightsError(
+            f"Expected the weights to continue from at {weights}, found no file: train the phase "
+            "before this one first."
+        )
+    try:
+        network.load_weights(weights)
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).strip().split("\n")[0]
+        raise WeightsError(
+            f"{weights} does not fit this network ({first}): it is broken, or was trained for "
+            "other classes, another backbone or another head. Train the phase before it again."
+        ) from error
 
 
 class Validation(keras.callbacks.Callback):
@@ -73,25 +115,19 @@ class Validation(keras.callbacks.Callback):
         logs |= {f"val_{name}": value for name, value in found.items()}
 
 
-def early_stopping(phase: Phase, network: Any, validation: Any) -> tuple[Any, ...]:
-    """Callbacks for `fit` that end a training when it no longer gets better.
-
-    They stop after `phase.patience` epochs without a lower validation loss, and restore the best
-    weights. Never used while timing: every variant trains the same number of epochs.
-    """
-    stop = keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=phase.patience, restore_best_weights=True
-    )
-    return Validation(network, validation), stop
-
-
 def fit(
-    trainee: Trainee, pipeline: Pipeline, *, epochs: int, callbacks: Sequence[Any] = ()
+    trainee: Trainee,
+    pipeline: Pipeline,
+    *,
+    epochs: int,
+    initial_epoch: int = 0,
+    callbacks: Sequence[Any] = (),
 ) -> None:
-    """Train for `epochs` epochs; whatever is to be seen of it, a callback sees."""
+    """Train up to `epochs` epochs; whatever is to be seen of it, a callback sees."""
     trainee.training.fit(
         pipeline.source,
         epochs=epochs,
+        initial_epoch=initial_epoch,
         verbose=0,
         callbacks=[*callbacks, *pipeline.callbacks],
     )

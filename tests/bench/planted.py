@@ -109,9 +109,7 @@ def _fit(
     pipeline: Pipeline, given: PipelineInput, spec: PipelineSpec, folder: Path
 ) -> tuple[TrialRecord, ProfilerWindow]:
     stamps = StepStamps(given.steps)
-    trainee = assemble(
-        PHASES["cnn"], pipeline, image_size=IMAGE_SIZE, classes=2, model_class=metered(stamps)
-    )
+    trainee = assemble(PHASES["cnn"], pipeline, given, model_class=metered(stamps))
     meter = EpochMeter(images=len(given.files), stamps=stamps)
     profiler = ProfilerWindow(WINDOW, folder / "log")
     meter.fit_begins()

@@ -113,7 +113,7 @@ def test_options_beside_resume_are_refused(capsys: pytest.CaptureFixture[str]) -
         (["run", "--data", "nowhere"], "There is no folder of images at nowhere"),
         (["run", "--suite", "quik"], "There is no suite 'quik'. Did you mean 'quick'?"),
         (["run", "--variants", "plan"], "--variants: Unknown variant 'plan'"),
-        (["run", "--phases", "cnm"], "--phases: unknown phase 'cnm'"),
+        (["run", "--phases", "cnm"], "--phases: Unknown phase 'cnm'"),
         (["run", "--claim", "fast"], "--claim: expected a factor such as 7x"),
         (["run", "--blocks", "0"], "--blocks must be a whole number of 1 or more"),
         (["run", "--suite", "smoke", "--batch-size", "99"], "A batch of 99 is more than the 20"),

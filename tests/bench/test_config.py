@@ -15,6 +15,7 @@ from bench.config import (
 from bench.errors import ConfigError
 from bench.schema import ClaimSpec, ProfileMode
 from bench.variants import VARIANTS
+from leafmodel.training.phases import PHASES
 
 GOOD = """\
 variants = ["default", "in_model"]
@@ -38,20 +39,22 @@ def refused(suite: str, overrides: dict[str, Any] | None = None) -> str:
 
 
 def test_our_suites_are_listed_cheapest_first() -> None:
-    assert suite_names() == ("smoke", "quick", "full", "paper")
+    assert suite_names() == ("smoke", "quick", "phases", "race", "full", "paper")
 
 
-@pytest.mark.parametrize("name", ["smoke", "quick", "full", "paper"])
+@pytest.mark.parametrize("name", suite_names())
 def test_our_suites_are_valid_and_say_what_they_are(name: str) -> None:
     config = make_config(name)
     assert config.suite == name
     assert config.claim == ClaimSpec(7.0, "default", "in_model")
-    assert config.phases == ("cnn",)
+    assert config.phases == (tuple(PHASES) if name == "phases" else ("cnn",))
     assert suite_summary(name)
 
 
-def test_quick_has_every_variant_and_paper_the_size_of_the_claim() -> None:
-    assert make_config("quick").variants == tuple(VARIANTS)
+def test_quick_has_every_variant_of_the_cnn_and_paper_the_size_of_the_claim() -> None:
+    needs_backbone = [n for n, v in VARIANTS.items() if v.pipeline.needs_frozen_backbone]
+    assert make_config("quick").variants == tuple(n for n in VARIANTS if n not in needs_backbone)
+    assert set(needs_backbone) < set(make_config("phases").variants)
     paper = make_config("paper")
     assert (paper.images, paper.batch_size, paper.epochs) == (17_728, 64, 20)
 
@@ -183,7 +186,8 @@ def test_impossible_combination_of_axes_says_what_to_change() -> None:
 
 def test_unknown_phase_is_suggested_for() -> None:
     message = refused("quick", {"phases": "cnm"})
-    assert "--phases: unknown phase 'cnm'. Did you mean 'cnn'? Known: cnn" in message
+    assert "--phases: Unknown phase 'cnm'. Known: cnn, transfer" in message
+    assert message.endswith("Did you mean 'cnn'?")
 
 
 def test_a_claim_about_a_variant_that_is_not_run_is_refused() -> None:
@@ -205,10 +209,10 @@ def test_everything_can_be_listed(what: str) -> None:
     assert all(row["name"] and row["summary"] for row in rows)
 
 
-def test_every_suite_but_the_smallest_profiles_what_tells() -> None:
+def test_the_suites_about_one_phase_at_length_profile_what_tells() -> None:
     modes = {name: make_config(name).profile for name in suite_names()}
     assert modes == {
-        "smoke": ProfileMode.NONE,
+        **dict.fromkeys(("smoke", "phases", "race"), ProfileMode.NONE),
         **dict.fromkeys(("quick", "full", "paper"), ProfileMode.AUTO),
     }
     assert make_config("smoke", {"profile": "all", "profile_steps": 40}).profile is ProfileMode.ALL

@@ -114,15 +114,15 @@ def test_two_phases_are_in_one_block() -> None:
 
 def profiled(mode: ProfileMode, fastest: dict[str, str]) -> list[str]:
     variants = ("default", "plain", "parallel", "in_model", "in_model+prefetch=8")
-    config = replace(CONFIG, variants=variants, phases=("cnn", "late"), profile=mode)
+    config = replace(CONFIG, variants=variants, phases=("cnn", "transfer"), profile=mode)
     return [spec.trial.name for spec in plan.profiles(config, fastest)]
 
 
 def test_auto_profiles_baseline_candidate_plain_and_the_fastest_of_each_phase() -> None:
-    names = profiled(ProfileMode.AUTO, {"cnn": "parallel", "late": "in_model"})
+    names = profiled(ProfileMode.AUTO, {"cnn": "parallel", "transfer": "in_model"})
     assert names == [
         *("default-cnn", "plain-cnn", "parallel-cnn", "in_model-cnn"),
-        *("default-late", "plain-late", "in_model-late"),
+        *("default-transfer", "plain-transfer", "in_model-transfer"),
     ]
 
 

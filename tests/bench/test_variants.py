@@ -10,7 +10,7 @@ from leafmodel.pipelines.spec import ALL_CORES, Augment, Cache, Loader, Resize
 def test_the_listed_variants() -> None:
     assert list(VARIANTS) == [
         *("default", "plain", "parallel", "prefetch", "cache", "cache_prefetch"),
-        *("in_model", "in_model_cache", "resident", "keras_stock"),
+        *("in_model", "in_model_cache", "resident", "feature_cache", "keras_stock"),
     ]
 
 

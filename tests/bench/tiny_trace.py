@@ -143,7 +143,7 @@ def _profile(name: str, folder: Path, size: Size) -> tuple[str, tuple[int, ...],
     )
     given.work.mkdir(parents=True)
     pipeline = build(variant(name).pipeline, given)
-    trainer = assemble(PHASES["cnn"], pipeline, image_size=size.image_size, classes=2)
+    trainer = assemble(PHASES["cnn"], pipeline, given)
     fit(trainer, pipeline, epochs=1, callbacks=[Window()])
     (path,) = (folder / name).rglob("*.xplane.pb")
     return str(path), numbers, clock[0], clock[1]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -12,9 +11,8 @@ from bench.variants import VARIANTS
 from leafmodel.data.folder import scan
 from leafmodel.pipelines.build import build
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
-from leafmodel.pipelines.tf_data import evaluation_dataset
 from leafmodel.training.phases import PHASES
-from leafmodel.training.train import Trainee, assemble, early_stopping, fit
+from leafmodel.training.train import Trainee, assemble, fit
 
 
 @pytest.fixture
@@ -26,7 +24,7 @@ def given(make_folder: Callable[..., Path], tmp_path: Path) -> PipelineInput:
 def _assembled(name: str, given: PipelineInput) -> tuple[Pipeline, Trainee]:
     keras.utils.set_random_seed(0)
     pipeline = build(VARIANTS[name].pipeline, given)
-    return pipeline, assemble(PHASES["cnn"], pipeline, image_size=32, classes=2)
+    return pipeline, assemble(PHASES["cnn"], pipeline, given)
 
 
 @pytest.mark.parametrize("name", ["default", "plain", "in_model", "resident", "keras_stock"])
@@ -43,15 +41,3 @@ def test_the_same_seed_starts_from_the_same_weights(given: PipelineInput) -> Non
     _, other = _assembled("plain", given)
     for a, b in zip(one.network.get_weights(), other.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-def test_early_stopping_ends_a_training_that_no_longer_gets_better(given: PipelineInput) -> None:
-    assert PHASES["cnn"].patience == 10
-    pipeline, trainee = _assembled("in_model", given)
-    trainee.training.optimizer.learning_rate = 0.0
-    impatient = replace(PHASES["cnn"], patience=2)
-    stopping = early_stopping(impatient, trainee.network, evaluation_dataset(given))
-    epochs: list[int] = []
-    seen = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _logs: epochs.append(epoch))
-    fit(trainee, pipeline, epochs=8, callbacks=[*stopping, seen])
-    assert 2 <= epochs[-1] < 7

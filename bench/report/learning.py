@@ -1,0 +1,174 @@
+"""The report's sections on accuracy: after equal epochs, and the time to equal accuracy."""
+
+from __future__ import annotations
+
+from bench.learning import AccuracyDifference, Race, RaceResult
+from bench.measures import VariantResult
+from bench.report import evaluation, formats, tables
+from bench.results import RunResults
+from leafmodel.evaluate import wilson
+
+
+def accuracy(results: RunResults) -> str:
+    """Accuracy beside speed: after equal epochs, against the baseline, and time to get there."""
+    if not results.variants:
+        return ""
+    title = "## Accuracy: speed never alone"
+    if not any(item.accuracy for item in results.variants):
+        return f"{title}\n\nNo validation accuracy was measured: what the speed cost is unknown."
+    baseline = results.run.config.claim.baseline
+    header = ["Variant", "Epochs", "Validation accuracy", f"Against {baseline}, same seed"]
+    header.append("Test accuracy")
+    rows = [_row(results, item) for item in results.variants]
+    parts = [
+        title,
+        "![Accuracy over epochs and over time](figures/accuracy.png)",
+        formats.table(header, rows),
+        _words(results),
+        *(_race(results, race) for race in results.races),
+        *([_no_race(results)] if not results.races else []),
+        _starts(results),
+        _unaugmented(results),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _row(results: RunResults, item: VariantResult) -> list[str]:
+    reached = item.accuracy
+    validation = formats.NOTHING
+    if reached:
+        validation = _share(reached.value, reached.low, reached.high)
+    return [
+        tables.label(results, item),
+        f"{item.epochs}",
+        validation,
+        _against(results, item),
+        _test(item.test_accuracy, results.run.data.test_images),
+    ]
+
+
+def _share(value: float, low: float, high: float) -> str:
+    return f"{formats.accuracy(value)} ({formats.accuracy(low)} to {formats.accuracy(high)})"
+
+
+def _test(value: float | None, images: int) -> str:
+    return formats.NOTHING if value is None or not images else _share(value, *wilson(value, images))
+
+
+def _against(results: RunResults, item: VariantResult) -> str:
+    if item.variant == results.run.config.claim.baseline:
+        return "0 (the baseline)"
+    found = results.difference(item.variant, item.phase)
+    return points(found) if found else formats.NOTHING
+
+
+def points(found: AccuracyDifference) -> str:
+    """`-3.2 points (-5.1 to -1.3)`."""
+    value = found.difference
+    text = f"{100 * value.median:+.1f} points"
+    if value.low is None or value.high is None:
+        return f"{text} (no interval)"
+    return f"{text} ({100 * value.low:+.1f} to {100 * value.high:+.1f})"
+
+
+def _words(results: RunResults) -> str:
+    losses = [item for item in results.differences if item.is_loss]
+    known = [item for item in results.differences if item.difference.low is not None]
+    if losses:
+        named = "; ".join(f"{_where(results, item)}: {points(item)}" for item in losses)
+        says = f"**Accuracy was lost**, beyond what seeds explain: {named}."
+    elif known:
+        says = "No variant lost accuracy against the baseline beyond what seeds explain."
+    else:
+        says = "Whether a variant lost accuracy cannot be told from so few seeds."
+    return (
+        f"{says} In brackets behind an accuracy: what the number of images allows (Wilson); trials "
+        "share these images, so more trials do not narrow it. *Against* the baseline: percentage "
+        "points after equal epochs, by pairs of trials with one seed, mean and 95% interval over "
+        f"seeds. {evaluation.COMPARABILITY}"
+    )
+
+
+def _where(results: RunResults, item: AccuracyDifference) -> str:
+    return item.variant if len(results.phases) < 2 else f"{item.variant} ({item.phase})"
+
+
+def _no_race(results: RunResults) -> str:
+    return (
+        "No time to equal accuracy: the accuracy that every variant reached cannot be told "
+        f"from guessing ({formats.accuracy(results.guess)} with "
+        f"{len(results.run.data.class_names)} classes). So short a training shows what a "
+        "variant costs in time, not in accuracy."
+    )
+
+
+def _race(results: RunResults, race: Race) -> str:
+    phase = f", {race.phase}" if len(results.phases) > 1 else ""
+    heading = f"### Time to {formats.accuracy(race.accuracy)} validation accuracy{phase}"
+    header = ["Variant", "Reached by", "Epochs", "Training time", "Speedup to equal accuracy"]
+    baseline = results.run.config.claim.baseline
+    rows = [_race_row(item, baseline) for item in race.results]
+    return f"{heading}\n\n{formats.table(header, rows)}\n\n{_race_words(results, race)}"
+
+
+def _race_row(item: RaceResult, baseline: str) -> list[str]:
+    epochs = ", ".join(str(arrival.epochs) for arrival in item.arrivals)
+    speedup = formats.times_interval(item.speedup)
+    return [
+        item.variant,
+        f"{len(item.arrivals)} of {formats.plural(item.trials, 'seed')}",
+        epochs or formats.NOTHING,
+        formats.seconds_interval(item.seconds),
+        "1 (the baseline)" if item.variant == baseline else speedup,
+    ]
+
+
+def _race_words(results: RunResults, race: Race) -> str:
+    source = (
+        "the accuracy that was asked for (`--until-accuracy`)"
+        if race.asked
+        else "the best that every variant reached on average"
+    )
+    text = (
+        f"{formats.accuracy(race.accuracy)} is {source}. *Training time* is without validation "
+        "and start-up; geometric mean over the seeds that arrived, with its 95% interval. *Epochs* "
+        "are those of each seed that arrived. Every trial trains all its epochs."
+    )
+    if any(item.arrivals for item in race.results):
+        return text
+    best = formats.accuracy(results.best_accuracy)
+    return (
+        f"{text} **No trial reached it**: the best validation accuracy of any trial after any "
+        f"epoch was {best}. Train longer (--epochs), or ask for less."
+    )
+
+
+def _starts(results: RunResults) -> str:
+    if not results.starts:
+        return ""
+    each = "; ".join(
+        f"{start.spec.phase}: {formats.plural(start.spec.epochs, 'epoch')} on cached features of "
+        f"{start.spec.backbone} ({start.spec.weights}), without augmentation, "
+        f"{formats.accuracy(start.val_accuracy)} on the validation images, "
+        f"{formats.seconds(start.wall_ns / 1e9)}"
+        for start in results.starts
+    )
+    return (
+        "A phase that continues another began, in every trial, from one and the same training of "
+        f"that phase, which is in none of the times above: {each}."
+    )
+
+
+def _unaugmented(results: RunResults) -> str:
+    """Variants that train without the augmentation that the others have."""
+    names = dict.fromkeys(
+        item.variant for item in results.variants if item.pipeline.needs_frozen_backbone
+    )
+    if not names:
+        return ""
+    return (
+        f"{', '.join(names)} computes what the frozen backbone makes of each image in the first "
+        "epoch and trains on that alone. It therefore has less augmentation than the others, or "
+        "none (see fairness), and its accuracy is that of such a training: it can be lower or, in "
+        "so short a one, higher."
+    )
