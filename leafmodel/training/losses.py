@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -84,26 +85,23 @@ class LabelLoss(keras.losses.Loss):
 def _per_image(phase: Phase, classes: int) -> PerImage:
     smoothing = SMOOTHING if phase.has(Improvement.LABEL_SMOOTHING) else 0.0
     if phase.has(Improvement.SIGMOID_FOCAL):
-        return lambda labels, probabilities: (
-            classes
-            * keras.losses.binary_focal_crossentropy(
-                ops.one_hot(labels, classes),
-                probabilities,
-                apply_class_balancing=True,  # with alpha, as in equation 5
-                alpha=FOCAL_ALPHA,
-                gamma=FOCAL_GAMMA,
-                label_smoothing=smoothing,
-            )
+        focal = partial(
+            keras.losses.binary_focal_crossentropy,
+            apply_class_balancing=True,  # with alpha, as in equation 5
+            alpha=FOCAL_ALPHA,
+            gamma=FOCAL_GAMMA,
+            label_smoothing=smoothing,
         )
+        # Keras takes the mean over the classes, the paper the sum: hence the factor.
+        return lambda labels, found: classes * focal(ops.one_hot(labels, classes), found)
     if smoothing:
-        return lambda labels, probabilities: keras.losses.categorical_crossentropy(
-            ops.one_hot(labels, classes), probabilities, label_smoothing=smoothing
-        )
+        smooth = partial(keras.losses.categorical_crossentropy, label_smoothing=smoothing)
+        return lambda labels, found: smooth(ops.one_hot(labels, classes), found)
     return keras.losses.sparse_categorical_crossentropy  # type: ignore[no-any-return]
 
 
 def _weighed(per_image: PerImage, weights: Sequence[float]) -> PerImage:
     table = np.asarray(weights, np.float32)
-    return lambda labels, probabilities: (
-        ops.take(ops.convert_to_tensor(table), labels) * per_image(labels, probabilities)
+    return lambda labels, found: (
+        ops.take(ops.convert_to_tensor(table), labels) * per_image(labels, found)
     )
