@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from leafmodel.models.catalogue import (
     require_backbone,
 )
 
+_UNFETCHED = re.compile("URL fetch failure|corrupted file")
 SMALLEST_SIDE = 32  # halved five times it is one
 POOLINGS = ("avg", None)
 _KERAS: Mapping[str, Any] = MappingProxyType(
@@ -75,7 +77,7 @@ def _fetched(facts: BackboneFacts, options: Mapping[str, Any]) -> Any:
     try:
         return _KERAS[facts.name](weights=IMAGENET, **options)
     except Exception as error:  # Keras raises the base class where it cannot fetch
-        if "fetch failure" not in str(error) and not isinstance(error, (OSError, ValueError)):
+        if not isinstance(error, OSError) and not _UNFETCHED.search(str(error)):
             raise
         raise WeightsError(
             f"The ImageNet weights of {facts.name} could not be fetched ({error}). Give the path "
@@ -89,7 +91,8 @@ def _load(model: Any, path: Path, facts: BackboneFacts) -> None:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise WeightsError(
-            f"{path} does not hold weights of {facts.name} as Keras writes them: {error}"
+            f"{path} does not hold weights of {facts.name} as Keras writes them "
+            f"({str(error).splitlines()[0]}). Give a file that Keras wrote of this network alone."
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Weights of the Keras EfficientNets in an HDF5 file: do they fit, before a network is built?
 
 Keras writes two layouts, `.weights.h5` and, before version 3, `.h5`. What they share is enough to
-tell one EfficientNet from another: the shapes of all convolution kernels.
+tell one EfficientNet from another: the shapes of all arrays.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from leafmodel.models.catalogue import BackboneFacts
 from leafmodel.models.scaling import Block, blocks, stem_filters
 
 _SQUEEZE = 4  # squeeze-excitation narrows to a quarter of a block's input
+_NORM = 4  # arrays of a batch normalisation
 _NOT_WEIGHTS = ("optimizer", "optimizer_weights")
 
 Shape = tuple[int, ...]
 
 
 def require_fit(path: Path, facts: BackboneFacts) -> None:
-    """Refuse a file that does not hold this network's convolutions and no classifier.
+    """Refuse a file that does not hold the arrays of this network, or holds a classifier.
 
     Raises:
         WeightsError: it is no HDF5 file, is cut short, or belongs to another network.
@@ -34,20 +35,20 @@ def require_fit(path: Path, facts: BackboneFacts) -> None:
             f"{path}: expected a file of Keras weights called *.weights.h5 or *.h5 for "
             f"{facts.name}, found the name {path.name}. Give such a file."
         )
-    found = _shapes(path, facts)
-    expected: Counter[Shape] = Counter(_kernels(facts))
-    kernels: Counter[Shape] = Counter(shape for shape in found if len(shape) == 4)
-    if kernels != expected:
+    expected: Counter[Shape] = Counter(_expected(facts))
+    found = Counter(_shapes(path, facts))
+    missing, extra = expected - found, found - expected
+    if missing or any(len(shape) == 4 for shape in extra):
         raise WeightsError(
-            f"{path} does not hold weights of {facts.name}: expected {expected.total()} kernels of "
-            f"convolutions, found {kernels.total()}, {_difference(expected, kernels)}. Give the "
-            f"weights of {facts.name}, or the backbone that they belong to."
+            f"{path} does not hold weights of {facts.name}: expected {_counted(expected)}, found "
+            f"{_counted(found)}{_example(missing)}. Give the weights of {facts.name}, or the "
+            "backbone that they belong to."
         )
-    matrices = [shape for shape in found if len(shape) == 2]
-    if matrices:
+    classes = [shape[1] for shape in extra if len(shape) == 2]
+    if classes:
         raise WeightsError(
-            f"{path} holds a classifier of {matrices[0][1]} classes on top of {facts.name}: "
-            "expected weights without one. Give the file that is called notop."
+            f"{path} holds a classifier of {classes[0]} classes on top of {facts.name}: expected "
+            "weights without one. Give the file that is called notop."
         )
 
 
@@ -70,25 +71,34 @@ def _shapes(path: Path, facts: BackboneFacts) -> list[Shape]:
     return shapes
 
 
-def _kernels(facts: BackboneFacts) -> Iterator[Shape]:
-    body = blocks(facts)
-    yield (3, 3, 3, stem_filters(facts))
+def _expected(facts: BackboneFacts) -> Iterator[Shape]:
+    body, stem = blocks(facts), stem_filters(facts)
+    yield from _normalised(3, 3, 3, stem)
     for block in body:
-        yield from _block_kernels(block)
-    yield (1, 1, body[-1].filters_out, facts.features)
+        yield from _block(block)
+    yield from _normalised(1, 1, body[-1].filters_out, facts.features)
 
 
-def _block_kernels(block: Block) -> Iterator[Shape]:
+def _block(block: Block) -> Iterator[Shape]:
     inside, squeezed = block.filters, max(1, block.filters_in // _SQUEEZE)
     if block.expand > 1:
-        yield (1, 1, block.filters_in, inside)
+        yield from _normalised(1, 1, block.filters_in, inside)
     yield (block.kernel, block.kernel, inside, 1)
-    yield (1, 1, inside, squeezed)
-    yield (1, 1, squeezed, inside)
-    yield (1, 1, inside, block.filters_out)
+    yield from [(inside,)] * _NORM
+    yield from ((1, 1, inside, squeezed), (squeezed,), (1, 1, squeezed, inside), (inside,))
+    yield from _normalised(1, 1, inside, block.filters_out)
 
 
-def _difference(expected: Counter[Shape], found: Counter[Shape]) -> str:
-    missing, extra = expected - found, found - expected
-    kind, shapes = ("none of shape", missing) if missing else ("one too many of shape", extra)
-    return f"{kind} {min(shapes)}"
+def _normalised(*kernel: int) -> Iterator[Shape]:
+    """A convolution without bias, and its batch normalisation."""
+    yield kernel
+    yield from [kernel[-1:]] * _NORM
+
+
+def _counted(shapes: Counter[Shape]) -> str:
+    kernels = sum(count for shape, count in shapes.items() if len(shape) == 4)
+    return f"{kernels} convolution kernels in {shapes.total()} arrays"
+
+
+def _example(missing: Counter[Shape]) -> str:
+    return f", none of shape {max(missing, key=len)}" if missing else ""
