@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.report import formats
 from bench.tuning.importance import Importance
-from bench.tuning.results import StudyResults
+from bench.tuning.results import StudyResults, learnt
 from bench.tuning.space import AXES, DEFAULT
 from leafmodel.evaluate import FEWEST_VALUES, Estimate
 
@@ -82,6 +82,12 @@ def _holds(results: StudyResults) -> str:
     opening = (
         f"The best setting found ({best.setting.text}) reached {formats.accuracy(best.accuracy)}"
     )
+    if not learnt(results.study, results.trainings):
+        guess = formats.accuracy(results.study.guess)
+        return (
+            f"{opening}, no more than always naming the most frequent class could ({guess}): use "
+            "more epochs or more images."
+        )
     if best.setting == DEFAULT:
         return f"{opening}; it is the default one."
     if check.difference is None or check.best is None or check.default is None:

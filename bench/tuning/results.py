@@ -20,7 +20,7 @@ from bench.schema import TrialRecord
 from bench.tuning.importance import Decomposition, Importance, decompose
 from bench.tuning.schema import StudyRecord
 from bench.tuning.space import AXES, DEFAULT, SPACE, Setting, setting_of
-from leafmodel.evaluate import Estimate, mean_interval
+from leafmodel.evaluate import Estimate, mean_interval, wilson
 
 LAST_EPOCHS = 2
 SEARCH_BLOCK = 0  # of the trials that search; those that check are blocks 1, 2, ...
@@ -107,7 +107,7 @@ def compute(study: StudyRecord, records: Iterable[TrialRecord]) -> StudyResults:
         study=study,
         trainings=tuple(sorted(searched, key=lambda item: -(item.accuracy or -1.0))),
         checks=checks,
-        decomposition=_decomposition(searched),
+        decomposition=_decomposition(study, searched),
         check=_check(checks, best.setting if best else DEFAULT),
     )
 
@@ -138,7 +138,18 @@ def _accuracy(record: TrialRecord) -> float | None:
     return statistics.fmean(known) if known and len(known) == len(values) else None
 
 
-def _decomposition(searched: Sequence[Training]) -> Decomposition:
+def learnt(study: StudyRecord, searched: Iterable[Training]) -> bool:
+    """Whether the best training knows more than which class is frequent, beyond luck."""
+    best = best_of(searched)
+    if best is None or best.accuracy is None:
+        return False
+    return wilson(best.accuracy, study.data.validation_images)[0] > study.guess
+
+
+def _decomposition(study: StudyRecord, searched: Sequence[Training]) -> Decomposition:
+    if not learnt(study, searched):
+        why = "no training learnt more than to name the most frequent class"
+        return Decomposition(len(searched), None, tuple(map(Importance, AXES)), why)
     able = [(item.setting, item.accuracy) for item in searched if item.accuracy is not None]
     columns = {
         axis.name: [axis.natural(getattr(setting, axis.name)) for setting, _ in able]

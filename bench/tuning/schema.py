@@ -63,7 +63,8 @@ class StudyConfig:
 class StudyRecord:
     """The head of a study's folder (`study.json`): written before the first training.
 
-    `space` is the levels of each hyperparameter, and `proposer` who chose among them.
+    `space` is the levels of each hyperparameter, `proposer` who chose among them, and `guess` the
+    validation accuracy of always naming the most frequent class of the training images.
     """
 
     schema_version: int
@@ -76,6 +77,7 @@ class StudyRecord:
     environment: Environment
     space: dict[str, tuple[float, ...]]
     proposer: str
+    guess: float
 
 
 @dataclass(frozen=True)

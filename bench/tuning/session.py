@@ -12,17 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bench import environment, images, plan
-from bench.environment import leafbench_version
+from bench import plan
 from bench.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_TRIALS_FAILED,
-    ConfigError,
-    PlanChangedError,
 )
 from bench.executor import Executor
-from bench.images import Images
+from bench.images import Images, OnProgress
 from bench.progress import Progress
 from bench.requests import TrialRequest
 from bench.schema import (
@@ -32,14 +29,13 @@ from bench.schema import (
     TrialRecord,
     TrialSpec,
 )
-from bench.tuning.proposer import Proposer, proposer_name
+from bench.tuning.head import load_images, make_head, require_possible, require_unchanged
+from bench.tuning.proposer import Proposer
 from bench.tuning.results import SEARCH_BLOCK, StudyResults, Training, best_of, training
 from bench.tuning.schema import Answer, StudyConfig, StudyRecord
-from bench.tuning.space import DEFAULT, PHASE, SPACE, Setting
+from bench.tuning.space import DEFAULT, Setting
 from bench.tuning.store import StudyStore, read
 from bench.variants import variant
-
-_IMAGE_KEYS = ("fingerprint", "train_images", "validation_images", "skipped")
 
 
 @dataclass(frozen=True)
@@ -88,11 +84,11 @@ def start(
         BenchError, DataError: nothing was trained, and the folder is gone again.
         StoreError: a record could not be written; those before it are safe.
     """
-    _require_possible(config)
+    require_possible(config)
     store = StudyStore.create(out)
     try:
-        loaded = _load(config, store, tools)
-        study = _head(config, out.name, command, loaded, tools)
+        loaded = load_images(config, store.work, _image_steps(tools))
+        study = make_head(config, out, command, loaded, tools.now(), tools.environment())
         store.write_study(study)
     except BaseException:
         store.discard()
@@ -110,8 +106,8 @@ def resume(folder: Path, tools: StudyTools) -> StudyOutcome:
     """
     with closing(StudyStore.reopen(folder)) as store:
         stored = read(store.folder)
-        loaded = _load(stored.study.config, store, tools)
-        _require_unchanged(stored.study, loaded, tools.environment())
+        loaded = load_images(stored.study.config, store.work, _image_steps(tools))
+        require_unchanged(stored.study, loaded, tools.environment())
         for error in stored.broken:
             tools.progress.note(f"Trained again: {error}")
         return _carry_out(_Study(store, stored.study, loaded, tools), stored.trials)
@@ -228,64 +224,5 @@ def _ended_text(done: Training) -> str:
     return f"{done.name} ({done.setting.text}): {done.accuracy:.1%} in {done.seconds:.0f} s"
 
 
-def _head(
-    config: StudyConfig, study_id: str, command: tuple[str, ...], loaded: Images, tools: StudyTools
-) -> StudyRecord:
-    return StudyRecord(
-        schema_version=SCHEMA_VERSION,
-        study_id=study_id,
-        created_at=tools.now().isoformat(timespec="seconds"),
-        leafbench_version=leafbench_version(),
-        command=command,
-        config=config,
-        data=loaded.summary,
-        environment=tools.environment(),
-        space=_space(),
-        proposer=proposer_name(),
-    )
-
-
-def _space() -> dict[str, tuple[float, ...]]:
-    return {axis.name: axis.levels for axis in SPACE}
-
-
-def _load(config: StudyConfig, store: StudyStore, tools: StudyTools) -> Images:
-    """The images, of which there must be enough for the largest batch that is tried."""
-
-    def step(done: int, total: int) -> None:
-        tools.progress.step("images checked", done, total)
-
-    loaded = images.load(config.as_run(batch_size=1), store.work, step)
-    largest = max(int(axis.levels[-1]) for axis in SPACE if axis.name == "batch_size")
-    if loaded.summary.train_images < largest:
-        raise ConfigError(
-            f"The study tries batches of up to {largest} images, and {config.data} leaves "
-            f"{loaded.summary.train_images} to train on: use more images (--images, --data)."
-        )
-    return loaded
-
-
-def _require_possible(config: StudyConfig) -> None:
-    if not plan.applicable(config.as_run(batch_size=1), PHASE):
-        raise ConfigError(
-            f"--variant {config.variant} needs a frozen backbone, and the study trains the "
-            f"{PHASE}, which has none: choose another, such as in_model_cache."
-        )
-
-
-def _require_unchanged(study: StudyRecord, loaded: Images, machine: Environment) -> None:
-    ours, theirs = study.data, loaded.summary
-    pairs = [
-        ("space", study.space, _space()),
-        ("proposer", study.proposer, proposer_name()),
-        ("leafbench", study.leafbench_version, leafbench_version()),
-        *((f"images, {key}", getattr(ours, key), getattr(theirs, key)) for key in _IMAGE_KEYS),
-        *((d.key, d.ours, d.theirs) for d in environment.must_match(study.environment, machine)),
-    ]
-    changes = [f"  {key}: {old} -> {new}" for key, old, new in pairs if old != new]
-    if changes:
-        listed = "\n".join(changes)
-        raise PlanChangedError(
-            f"Study {study.study_id} cannot go on, because its trainings would not be comparable. "
-            f"Changed since it began:\n{listed}\nUndo that, or begin a new study."
-        )
+def _image_steps(tools: StudyTools) -> OnProgress:
+    return lambda done, total: tools.progress.step("images checked", done, total)
