@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from leafmodel.errors import ModelError
 from leafmodel.models.head import classifier, disturbed
 from leafmodel.training.phases import Phase
 
@@ -14,10 +15,14 @@ def build(phase: Phase, image_size: int, classes: int) -> Any:
     """Convolution, ReLU, batch normalisation and max pooling a block; dense; softmax.
 
     Takes (batch, image_size, image_size, 3) in 0-255, gives (batch, classes) probabilities.
+
+    Raises:
+        ModelError: the images are too small for so many blocks.
     """
     layers = keras.layers
     inputs = keras.Input((image_size, image_size, 3), name="image")
     x = disturbed(inputs, phase, image_size)
+    _require_room(phase, x.shape[1])
     x = layers.Rescaling(1 / 255)(x)
     for filters in phase.filters:
         x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
@@ -25,3 +30,12 @@ def build(phase: Phase, image_size: int, classes: int) -> Any:
         x = layers.MaxPooling2D()(x)
     outputs = classifier(layers.Flatten()(x), phase, classes)
     return keras.Model(inputs, outputs, name="cnn")
+
+
+def _require_room(phase: Phase, side: int) -> None:
+    least = 2 ** len(phase.filters)  # every block halves the side
+    if side < least:
+        raise ModelError(
+            f"{phase.name} halves its images {len(phase.filters)} times and needs {least} pixels a "
+            f"side, found {side} (behind its crop, if it has one): raise --image-size."
+        )

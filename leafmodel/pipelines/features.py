@@ -36,7 +36,9 @@ class CachedFeatures(keras.layers.Layer):
 
     def call(self, index: Any) -> Any:
         """(batch,) indices -> (batch, ...) float32 features of the pass of this epoch."""
-        return keras.ops.take(self.features, index + self.first_row, axis=0)
+        return keras.ops.take(
+            self.features, keras.ops.cast(index, "int32") + self.first_row, axis=0
+        )
 
     def take_turn(self, epoch: int) -> None:
         """Use the pass whose turn it is in an epoch, counted from 0."""

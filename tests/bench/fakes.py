@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,7 +22,13 @@ from bench.profile_schema import (
     ReadingOutcome,
 )
 from bench.reporting import Report
-from bench.requests import ProfileRequest, ProofRequest, ReadingRequest, TrialRequest
+from bench.requests import (
+    ProfileRequest,
+    ProofRequest,
+    ReadingRequest,
+    StartRequest,
+    TrialRequest,
+)
 from bench.schema import (
     SCHEMA_VERSION,
     ClaimSpec,
@@ -29,6 +36,7 @@ from bench.schema import (
     Failure,
     FailureKind,
     RunConfig,
+    StartRecord,
     TrialRecord,
     TrialSpec,
     VariantProof,
@@ -51,6 +59,8 @@ class FakeExecutor:
 
     Attributes:
         seen: names of the trials that were run, in order.
+        started: phases of the starting points that were trained.
+        begun_with: phase -> the weights that its trials were given.
         proved: variants of each call of `prove`.
     """
 
@@ -63,7 +73,11 @@ class FakeExecutor:
         proof_failure: Failure | None = None,
         epoch_s: Mapping[str, float] = MappingProxyType({}),
         profile_fails: Mapping[str, str] = MappingProxyType({}),
+        start_failure: Mapping[str, Failure] = MappingProxyType({}),
     ) -> None:
+        self._start_failure = start_failure
+        self.started: list[str] = []
+        self.begun_with: dict[str, set[str]] = {}
         self._epoch_s = epoch_s
         self._profile_fails = profile_fails
         self.seen: list[str] = []
@@ -88,8 +102,21 @@ class FakeExecutor:
             (Path(request.out) / f"{name}.json").write_bytes(encode(proof))
         return None
 
+    def start(self, request: StartRequest, on_progress: OnProgress) -> Failure | None:
+        spec = request.spec
+        on_progress("start", 1, spec.epochs)
+        if spec.phase in self._start_failure:
+            return self._start_failure[spec.phase]
+        self.started.append(spec.phase)
+        weights = f"weights of {spec.phase}".encode()
+        Path(request.weights).write_bytes(weights)
+        digest = hashlib.sha256(weights).hexdigest()
+        Path(request.out).write_bytes(encode(StartRecord(SCHEMA_VERSION, spec, digest, 1, 0.5)))
+        return None
+
     def run(self, request: TrialRequest, on_progress: OnProgress) -> TrialRecord:
         self.seen.append(request.spec.name)
+        self.begun_with.setdefault(request.spec.phase, set()).add(request.start)
         on_progress("epoch", 1, request.spec.epochs)
         answer = self._on_trial(request) if self._on_trial else None
         epoch_s = self._epoch_s.get(request.spec.variant, 2.0)
