@@ -7,9 +7,6 @@ these it was, with the end of the log.
 
 from __future__ import annotations
 
-import os
-import re
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +15,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from bench.codec import decode, encode
-from bench.environment import BACKEND
 from bench.errors import RecordError
+from bench.postmortem import failure, last_words, signal_name, tail, worker_environment
 from bench.process import GRACE_S, Ended, OnProgress, follow
 from bench.profile_schema import (
     Capture,
@@ -28,7 +25,6 @@ from bench.profile_schema import (
     ReadingOutcome,
 )
 from bench.requests import (
-    SPAWNED_VARIABLE,
     ProfileRequest,
     ProofRequest,
     ReadingRequest,
@@ -49,13 +45,8 @@ from bench.store import storing
 WORKER = (sys.executable, "-P", "-m", "bench.worker")
 # Reads a trace: another process, because a broken trace can take its reader down.
 READER = (sys.executable, "-P", "-m", "bench.profile_reader")
-LOG_TAIL_LINES = 40
 # Reading eight steps takes a second or two; forty on a slow machine may take ten times that.
 READING_TIMEOUT_S = 120.0
-_OUT_OF_MEMORY = re.compile(
-    r"MemoryError|ResourceExhausted|RESOURCE_EXHAUSTED|bad_alloc|Cannot allocate memory"
-)
-_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 
 T = TypeVar("T")
 
@@ -118,14 +109,14 @@ class ProcessExecutor:
         path = Path(request.work) / "all.proof.json"
         log = self._logs / "proof.log"
         ended = self._execute(self._command, request, path, log, timeout_s, on_progress)
-        return None if ended.well else _failure(ended, log, timeout_s)
+        return None if ended.well else failure(ended, log, _too_long(timeout_s))
 
     def start(self, request: StartRequest, on_progress: OnProgress) -> Failure | None:
         name = Path(request.out).stem
         path, log = Path(request.work) / f"{name}.start.json", self._logs / f"start-{name}.log"
         timeout_s = request.spec.timeout_s
         ended = self._execute(self._command, request, path, log, timeout_s, on_progress)
-        return None if ended.well else _failure(ended, log, timeout_s)
+        return None if ended.well else failure(ended, log, _too_long(timeout_s))
 
     def run(self, request: TrialRequest, on_progress: OnProgress) -> TrialRecord:
         path = Path(request.work) / f"{request.spec.name}.trial.json"
@@ -164,13 +155,13 @@ class ProcessExecutor:
         out.unlink(missing_ok=True)
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
         ended = self._execute(self._command, request, path, log, spec.timeout_s, on_progress)
-        failure = None if ended.well else _failure(ended, log, spec.timeout_s)
-        if failure is None:
+        why = None if ended.well else failure(ended, log, _too_long(spec.timeout_s))
+        if why is None:
             try:
                 return replace(_read_record(out, spec), wall_ns=ended.wall_ns)
             except RecordError as error:
-                failure = Failure(FailureKind.CRASH, str(error), _tail(log))
-        return failed_record(spec, failure, started_at, ended.wall_ns)
+                why = Failure(FailureKind.CRASH, str(error), tail(log))
+        return failed_record(spec, why, started_at, ended.wall_ns)
 
     def _execute(
         self,
@@ -188,7 +179,7 @@ class ProcessExecutor:
             log,
             timeout_s,
             on_progress,
-            environment=_environment,
+            environment=worker_environment,
             grace_s=self._grace_s,
         )
 
@@ -205,14 +196,11 @@ def failed_record(spec: TrialSpec, failure: Failure, started_at: str, wall_ns: i
     )
 
 
-def _environment(began_ns: int) -> dict[str, str]:
-    return os.environ | {
-        "KERAS_BACKEND": BACKEND,  # whatever the user's Keras is set to
-        SPAWNED_VARIABLE: str(began_ns),
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-    }
+def _too_long(timeout_s: float) -> str:
+    return (
+        f"killed after its timeout of {timeout_s:g} s: raise trial_timeout_s in the suite, or "
+        "look in the log for what it waited for"
+    )
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:
@@ -226,7 +214,7 @@ def _unread(ended: Ended, trace: str, log: Path) -> ProfileFailure:
             f"Reading {trace} was given up after {READING_TIMEOUT_S:g} s: profile fewer steps "
             "(--profile-steps), or open the trace itself with leafbench trace.",
         )
-    why = _signal_name(-ended.status) if ended.status < 0 else _last_words(_tail(log))
+    why = signal_name(-ended.status) if ended.status < 0 else last_words(tail(log))
     return ProfileFailure(
         ProfileFailureKind.UNREADABLE,
         f"{trace} could not be read: its reader ended with {why or 'no word'}. Profile again "
@@ -247,40 +235,3 @@ def _read_record(out: Path, spec: TrialSpec) -> TrialRecord:
     if record.spec != spec:
         raise RecordError(f"The worker wrote the record of another trial, {record.spec.name!r}.")
     return record
-
-
-def _failure(ended: Ended, log: Path, timeout_s: float) -> Failure:
-    tail = _tail(log)
-    if ended.timed_out:
-        message = (
-            f"killed after its timeout of {timeout_s:g} s: raise trial_timeout_s in the suite, or "
-            "look in the log for what it waited for"
-        )
-        return Failure(FailureKind.TIMEOUT, message, tail)
-    if ended.status == -signal.SIGKILL:
-        message = "killed by the system, most likely for lack of memory"
-        return Failure(FailureKind.MEMORY, message, tail)
-    if ended.status < 0:
-        return Failure(FailureKind.CRASH, f"crashed: {_signal_name(-ended.status)}", tail)
-    message = _last_words(tail) or f"ended with status {ended.status} and said nothing"
-    kind = FailureKind.MEMORY if _OUT_OF_MEMORY.search(tail) else FailureKind.ERROR
-    return Failure(kind, message, tail)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"{signal.Signals(number).name} ({signal.strsignal(number)})"
-    except ValueError:
-        return f"signal {number}"
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(lines[-LOG_TAIL_LINES:])
-
-
-def _last_words(tail: str) -> str:
-    """The exception's own line, or else the last one printed."""
-    lines = [line.strip() for line in tail.splitlines() if line.strip()]
-    named = [line for line in lines if _EXCEPTION.match(line)]
-    return (named or lines or [""])[-1]

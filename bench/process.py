@@ -46,10 +46,12 @@ def follow(
     *,
     environment: Callable[[int], Mapping[str, str]],
     grace_s: float = GRACE_S,
+    renewed: bool = False,
 ) -> Ended:
     """Run a command in a session of its own, so that it can be killed whole, until it ends.
 
     Args:
+        timeout_s: the time that it gets; with `renewed`, from each line of progress to the next.
         environment: the child's, from the parent's `perf_counter_ns()` at its start.
         grace_s: time between asking a process to end and killing it.
 
@@ -68,7 +70,7 @@ def follow(
         )
         timed_out = False
         try:
-            _drain(process, output, began / 1e9 + timeout_s)
+            _drain(process, output, timeout_s, renewed=renewed)
         except subprocess.TimeoutExpired:
             timed_out = True
         finally:
@@ -86,6 +88,7 @@ class _Output:
             self._log = log.open("wb", buffering=0)
         self._on_progress = on_progress
         self._rest = b""
+        self.progressed_s = 0.0  # of `perf_counter`, when progress was last told
 
     def __enter__(self) -> Self:
         return self
@@ -105,20 +108,30 @@ class _Output:
     def _line(self, line: bytes) -> None:
         found = re.fullmatch(rb"@(\w+) (\d+) (\d+)\s*", line)
         if found:
+            self.progressed_s = time.perf_counter()
             self._on_progress(found[1].decode(), int(found[2]), int(found[3]))
         else:
             with storing(self._path):
                 self._log.write(line)
 
 
-def _drain(process: subprocess.Popen[bytes], output: _Output, deadline_s: float) -> None:
-    """Read until the process has ended; `TimeoutExpired` at the deadline (of `perf_counter`)."""
+def _drain(
+    process: subprocess.Popen[bytes], output: _Output, timeout_s: float, *, renewed: bool
+) -> None:
+    """Read until the process has ended; `TimeoutExpired` when its time is over."""
+    output.progressed_s = time.perf_counter()
+    began_s = output.progressed_s
+
+    def left_s() -> float:
+        since_s = output.progressed_s if renewed else began_s
+        return since_s + timeout_s - time.perf_counter()
+
     assert process.stdout is not None
     descriptor = process.stdout.fileno()
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
         try:
-            while (left := deadline_s - time.perf_counter()) > 0:
+            while (left := left_s()) > 0:
                 if selector.select(min(left, _TICK_S)):
                     data = os.read(descriptor, 1 << 16)
                     if not data:
@@ -128,7 +141,7 @@ def _drain(process: subprocess.Popen[bytes], output: _Output, deadline_s: float)
                     break
         finally:
             output.finish()
-    process.wait(timeout=max(0.0, deadline_s - time.perf_counter()))
+    process.wait(timeout=max(0.0, left_s()))
 
 
 def _end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
