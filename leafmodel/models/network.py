@@ -16,6 +16,10 @@ from leafmodel.training.improvements import Improvement
 from leafmodel.training.phases import Phase
 
 
+# With Keras' 0.99 a validation means little before some hundred steps; small studies have dozens.
+NORM_MOMENTUM = 0.9
+
+
 @dataclass(frozen=True)
 class BackboneChoice:
     """Which pretrained network, and its weights: `imagenet`, `none`, or the path of a file."""
@@ -53,7 +57,7 @@ def build(phase: Phase, image_size: int, classes: int, choice: BackboneChoice) -
             return Network(cnn.build(phase, image_size, classes))
         extractor = _extractor(phase, image_size, choice)
         features = keras.Input(extractor.output_shape[1:], name="features")
-        x = keras.layers.BatchNormalization(name="feature_norm")(features)
+        x = keras.layers.BatchNormalization(momentum=NORM_MOMENTUM, name="feature_norm")(features)
         head = keras.Model(features, classifier(x, phase, classes), name="head")
         images = keras.Input((image_size, image_size, 3), name="image")
         whole = keras.Model(images, head(extractor(images)), name="network")
