@@ -19,23 +19,23 @@ import argparse
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
+from leafmodel.data.border import centred_targets, kernel_classifier, ring_features
 from leafmodel.data.leaf import draw_leaf, encode_jpeg
 from leafmodel.data.species import SPECIES
+from leafmodel.evaluate import wilson
 
 Image = NDArray[np.uint8]
 Features = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-RING_PIXELS = 8
 SIZE_PIXELS = 256
 
 
@@ -50,36 +50,12 @@ class Score:
     p_value: float
 
     def line(self) -> str:
-        low, high = wilson(self.right, self.asked)
+        low, high = wilson(self.right / self.asked, self.asked)
         return (
             f"accuracy {self.right / self.asked:.3f} (95 % {low:.3f} to {high:.3f}), majority "
             f"{self.majority:.3f}, shuffled labels up to {self.shuffled_95th:.3f}, "
             f"p = {self.p_value:.3f}"
         )
-
-
-def wilson(right: int, asked: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a share; honest near 0 and 1."""
-    share = right / asked
-    centre = (share + z * z / (2 * asked)) / (1 + z * z / asked)
-    half = (
-        z
-        / (1 + z * z / asked)
-        * math.sqrt(share * (1 - share) / asked + z * z / (4 * asked * asked))
-    )
-    return centre - half, centre + half
-
-
-def ring_features(image: Image) -> Features:
-    """All that the outer ring shows: colours along it, their spread, and its grain."""
-    ring = RING_PIXELS
-    sides = (image[:ring], image[-ring:], image[:, :ring].swapaxes(0, 1))
-    strips = [side.astype(np.float64) for side in (*sides, image[:, -ring:].swapaxes(0, 1))]
-    along = [cv2.resize(strip, (8, 1), interpolation=cv2.INTER_AREA).ravel() for strip in strips]
-    pixels = np.concatenate([strip.reshape(-1, 3) for strip in strips])
-    grain = [np.abs(np.diff(strip, axis=1)).mean(axis=(0, 1)) for strip in strips]
-    spread = [pixels.std(axis=0), *np.percentile(pixels, [1, 10, 50, 90, 99], axis=0)]
-    return np.concatenate([*along, *grain, *spread])
 
 
 def colour_features(image: Image) -> Features:
@@ -111,9 +87,8 @@ def score(features: Features, labels: Labels, shuffles: int = 200, seed: int = 0
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(labels))
     train, test = order[::2], order[1::2]
-    scaled = (features - features[train].mean(axis=0)) / (features[train].std(axis=0) + 1e-9)
-    answer = _fitted(scaled[train], scaled[test])
-    targets = np.eye(int(labels.max()) + 1)[labels[train]] - 1.0 / (labels.max() + 1)
+    answer = kernel_classifier(features[train], features[test])
+    targets = centred_targets(labels[train], int(labels.max()) + 1)
     right = _count_right(answer(targets), labels[test])
     chance = [
         _count_right(answer(targets[rng.permutation(len(train))]), labels[test])
@@ -126,18 +101,6 @@ def score(features: Features, labels: Labels, shuffles: int = 200, seed: int = 0
         shuffled_95th=float(np.quantile(chance, 0.95)) / len(test),
         p_value=(1 + sum(other >= right for other in chance)) / (1 + shuffles),
     )
-
-
-def _fitted(train: Features, test: Features) -> Callable[[Features], Features]:
-    def squared(a: Features, b: Features) -> Features:
-        apart: Features = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * a @ b.T
-        return apart
-
-    distances = squared(train, train)
-    width = float(np.median(distances))
-    factor = cho_factor(np.exp(-distances / width) + 0.03 * np.eye(len(train)))
-    towards = np.exp(-squared(test, train) / width)
-    return lambda targets: towards @ cho_solve(factor, targets)
 
 
 def _count_right(answers: Features, truth: Labels) -> int:
