@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
+from bench.model_commands import evaluate, predict, train
 from bench.tune_command import tune
 from leafmodel.errors import LeafmodelError
 
@@ -244,3 +245,5 @@ def doctor(as_json: bool) -> int:
 
 
 cli.add_command(tune)
+for _command in (train, evaluate, predict):
+    cli.add_command(_command)

@@ -4,6 +4,7 @@ BenchError (2)
  +-- ConfigError      a suite, a flag, a variant or a phase that does not exist or cannot be
  +-- StoreError       a run folder that cannot be read or written
  |    +-- RecordError a record that is half written, foreign, or from a newer leafbench
+ +-- WorkerFailedError a process that did not end well
  +-- PlanChangedError `--resume` of a run whose plan, images or versions are not today's
 
 Exit statuses of `leafbench`: 0 fine, 1 some trials failed, 2 wrong usage or data, 130 interrupted.
@@ -33,6 +34,10 @@ class StoreError(BenchError):
 
 class RecordError(StoreError):
     """A record that is half written, foreign, or from a newer leafbench."""
+
+
+class WorkerFailedError(BenchError):
+    """A process that did not end well; the message says why, and what may mend it."""
 
 
 class PlanChangedError(BenchError):

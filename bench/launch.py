@@ -27,7 +27,7 @@ def run(given: Mapping[str, Any], command: tuple[str, ...], progress: Progress) 
     """
     options = {key: value for key, value in given.items() if value is not None}
     resume = options.pop("resume", None)
-    _interrupt_on_terminate()
+    interrupt_on_terminate()
     if resume is not None:
         _refuse_beside_resume(options)
         return session.resume(Path(resume), real_tools(progress))
@@ -73,7 +73,7 @@ def _refuse_beside_resume(options: Mapping[str, Any]) -> None:
         )
 
 
-def _interrupt_on_terminate() -> None:
+def interrupt_on_terminate() -> None:
     """Stop as cleanly for a cancelled job or a closed terminal as for Ctrl-C."""
 
     def stop(_number: int, _frame: FrameType | None) -> NoReturn:

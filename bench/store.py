@@ -18,7 +18,6 @@ behind is never read. One process at a time: the kernel's lock on the folder goe
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -31,6 +30,7 @@ from typing import TypeVar
 from bench.audit import AuditRecord
 from bench.codec import decode, encode
 from bench.errors import RecordError, StoreError
+from bench.hold import hold
 from bench.profile_schema import ProfileRecord
 from bench.requests import WorkerFiles
 from bench.schema import (
@@ -81,7 +81,7 @@ class Store:
             raise StoreError(f"{folder} is the link to the last run: choose another --out.")
         with storing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            store = cls(folder, _lock(folder))
+            store = cls(folder, hold(folder))
             try:
                 _require_empty(folder)
             except StoreError:
@@ -100,7 +100,7 @@ class Store:
         folder = folder.resolve()
         _require_run(folder)
         with storing(folder):
-            store = cls(folder, _lock(folder))
+            store = cls(folder, hold(folder))
             store._make_folders()
         return store
 
@@ -261,19 +261,6 @@ def storing(path: Path, kept: Path | None = None) -> Iterator[None]:
         raise StoreError(
             f"The disk is full: {path} could not be written{safe}. Free some space.{resume}"
         ) from error
-
-
-def _lock(folder: Path) -> int:
-    """Hold the folder for this process; the descriptor that keeps it held."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise StoreError(
-            f"Another leafbench works on {folder}: wait for it to end, or stop it first."
-        ) from error
-    return descriptor
 
 
 def _require_empty(folder: Path) -> None:

@@ -11,7 +11,6 @@ One process at a time: the kernel's lock on the folder goes with its holder.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from bench.codec import decode, encode
 from bench.errors import RecordError, StoreError
+from bench.hold import hold
 from bench.schema import TrialRecord
 from bench.store import storing, write_whole
 from bench.tuning.schema import StudyRecord
@@ -44,7 +44,7 @@ class StudyStore:
         self.logs = folder / "logs"
         with storing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _hold(folder)
+            self._lock = hold(folder)
 
     @classmethod
     def create(cls, folder: Path) -> StudyStore:
@@ -121,19 +121,6 @@ def read(folder: Path) -> StoredStudy:
         except RecordError as error:
             broken.append(error)
     return StoredStudy(study, tuple(whole), tuple(broken))
-
-
-def _hold(folder: Path) -> int:
-    """Hold the folder for this process; the descriptor that keeps it held."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise StoreError(
-            f"Another leafbench works on {folder}: wait for it to end, or stop it first."
-        ) from error
-    return descriptor
 
 
 def _taken(folder: Path) -> StoreError:

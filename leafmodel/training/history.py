@@ -79,5 +79,18 @@ def to_csv(history: Sequence[EpochResult]) -> str:
     return out.getvalue()
 
 
+def from_csv(text: str) -> tuple[EpochResult, ...]:
+    """The reverse of `to_csv`.
+
+    Raises:
+        msgspec.ValidationError: not such rows.
+    """
+    rows = [
+        {name: None if value == "" else value for name, value in row.items()}
+        for row in csv.DictReader(io.StringIO(text))
+    ]
+    return msgspec.convert(rows, type=tuple[EpochResult, ...], strict=False)
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None

@@ -44,7 +44,7 @@ def executor_is(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeExecutor], Non
             return Tools(given.executor, progress, given.environment, given.now, report)
 
         monkeypatch.setattr(launch, "real_tools", fake_tools)
-        monkeypatch.setattr(launch, "_interrupt_on_terminate", lambda: None)
+        monkeypatch.setattr(launch, "interrupt_on_terminate", lambda: None)
 
     return use
 
