@@ -6,14 +6,14 @@ overridden from the command line; a message always says where the value that it 
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench import values
 from bench.errors import ConfigError
 from bench.profile_schema import FEWEST_STEPS, MOST_STEPS
 from bench.schema import ClaimSpec, ProfileMode, RunConfig
@@ -48,14 +48,6 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Given:
-    """A value and where the user gave it (`--blocks`, or a key of a file): for messages."""
-
-    value: Any
-    where: str
-
-
 def make_config(
     suite: str = DEFAULT_SUITE, overrides: Mapping[str, Any] | None = None
 ) -> RunConfig:
@@ -66,10 +58,10 @@ def make_config(
     Raises:
         ConfigError: anything unknown, malformed or impossible; says where and what to do.
     """
-    table = _suite_values(suite)
+    table = _suite_table(suite)
     for key, value in (overrides or {}).items():
         if value is not None:
-            table[key] = Given(value, f"--{_FLAGS.get(key, key.replace('_', '-'))}")
+            table[key] = values.Given(value, f"--{_FLAGS.get(key, key.replace('_', '-'))}")
     parsed = {key: _PARSERS[key](given) for key, given in table.items()}
     _require_complete(parsed, suite)
     claim = ClaimSpec(**{key: parsed.pop(key) for key in CLAIM_KEYS if key in parsed})
@@ -125,28 +117,7 @@ def listing(what: str) -> list[dict[str, Any]]:
     ]
 
 
-def parse_target(text: object) -> float:
-    """A claim's target: `7x`, `7`, `7.0` or a number.
-
-    Raises:
-        ValueError: not a finite number above 0.
-    """
-    cleaned = str(text).strip().lower().removesuffix("x")
-    if isinstance(text, bool) or not re.fullmatch(r"\d+(\.\d*)?|\.\d+", cleaned):
-        raise ValueError(f"expected a factor such as 7x or 2.5, found {text!r}")
-    target = float(cleaned)
-    if target <= 0:
-        raise ValueError(f"expected a factor above 0, found {text!r}")
-    return target
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?`, or nothing if no known word is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def _suite_values(suite: str) -> dict[str, Given]:
+def _suite_table(suite: str) -> dict[str, values.Given]:
     path = _suite_path(suite)
     raw = _read_toml(path)
     raw.pop("summary", None)
@@ -155,8 +126,9 @@ def _suite_values(suite: str) -> dict[str, Given]:
         raise ConfigError(f"{path}: claim must be a table ([claim]), found {claim!r}.")
     _refuse_unknown(raw, _PARSERS.keys() - set(CLAIM_KEYS), f"{path}", "claim")
     _refuse_unknown(claim, CLAIM_KEYS, f"{path}, table [claim]")
-    values = {key: Given(value, f"{path}: {key}") for key, value in raw.items()}
-    return values | {key: Given(value, f"{path}: claim.{key}") for key, value in claim.items()}
+    table = {key: values.Given(value, f"{path}: {key}") for key, value in raw.items()}
+    claimed = {key: values.Given(value, f"{path}: claim.{key}") for key, value in claim.items()}
+    return table | claimed
 
 
 def _suite_path(suite: str) -> Path:
@@ -166,7 +138,7 @@ def _suite_path(suite: str) -> Path:
     if path.is_file():
         return path
     raise ConfigError(
-        f"There is no suite {suite!r}.{suggestion(suite, suite_names())} Known: "
+        f"There is no suite {suite!r}.{values.suggestion(suite, suite_names())} Known: "
         f"{', '.join(suite_names())}; your own is given as the path of a TOML file."
     )
 
@@ -192,106 +164,9 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str, 
     for key in table:
         if key not in names:
             raise ConfigError(
-                f"{where}: unknown key {key!r}.{suggestion(key, names)} Known: {', '.join(names)}."
+                f"{where}: unknown key {key!r}.{values.suggestion(key, names)} Known: "
+                f"{', '.join(names)}."
             )
-
-
-def _refuse(given: Given, expected: str) -> ConfigError:
-    return ConfigError(f"{given.where} must be {expected}, found {given.value!r}.")
-
-
-def _count(least: int, most: int | None = None) -> Callable[[Given], int]:
-    bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
-
-    def parse(given: Given) -> int:
-        value = given.value
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _refuse(given, f"a whole number {bounds}")
-        if value < least or (most is not None and value > most):
-            raise _refuse(given, f"a whole number {bounds}")
-        return value
-
-    return parse
-
-
-def _flag(given: Given) -> bool:
-    if not isinstance(given.value, bool):
-        raise _refuse(given, "true or false")
-    return given.value
-
-
-def _text(given: Given) -> str:
-    if not isinstance(given.value, str) or not given.value.strip():
-        raise _refuse(given, "a text that is not empty")
-    return given.value
-
-
-def _seconds(given: Given) -> float:
-    value = given.value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-        raise _refuse(given, "a number of seconds above 0")
-    return float(value)
-
-
-def _profile(given: Given) -> ProfileMode:
-    try:
-        return ProfileMode(given.value)
-    except ValueError as error:
-        raise _refuse(given, f"one of {', '.join(ProfileMode)}") from error
-
-
-def _target(given: Given) -> float:
-    try:
-        return parse_target(given.value)
-    except ValueError as error:
-        raise ConfigError(f"{given.where}: {error}.") from error
-
-
-def _names(given: Given) -> tuple[str, ...]:
-    raw = given.value.split(",") if isinstance(given.value, str) else given.value
-    if not isinstance(raw, list | tuple) or not all(isinstance(name, str) for name in raw):
-        raise _refuse(given, "a list of names")
-    names = tuple(name.strip() for name in raw if name.strip())
-    if not names:
-        raise _refuse(given, "a list of at least one name")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"{given.where} lists {', '.join(twice)} twice: name each once.")
-    return names
-
-
-def _variants(given: Given) -> tuple[str, ...]:
-    names = _names(given)
-    for name in names:
-        try:
-            variant(name)
-        except ConfigError as error:
-            hint = suggestion(name.split("+")[0], VARIANTS) if "Unknown" in str(error) else ""
-            raise ConfigError(f"{given.where}: {error}{hint}") from error
-    return names
-
-
-def _phases(given: Given) -> tuple[str, ...]:
-    names = _names(given)
-    for name in names:
-        try:
-            phase(name)
-        except ModelError as error:
-            hint = suggestion(name.split("+")[0], PHASES) if "phase" in str(error) else ""
-            raise ConfigError(f"{given.where}: {error}{hint}") from error
-    return names
-
-
-def _accuracy(given: Given) -> float:
-    """A share (0.9) or a percentage (90%)."""
-    text = str(given.value).strip()
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError as error:
-        raise _refuse(given, "an accuracy such as 0.9 or 90%") from error
-    if isinstance(given.value, bool) or not 0 < value <= 1:
-        raise _refuse(given, "an accuracy above 0 and at most 1 (0.9 or 90%)")
-    return value
 
 
 def _require_complete(parsed: Mapping[str, Any], suite: str) -> None:
@@ -331,27 +206,27 @@ def _check_claim(config: RunConfig) -> None:
 
 _FLAGS = {"target": "claim", "augment": "no-augment"}
 
-_PARSERS: Mapping[str, Callable[[Given], Any]] = {
-    "data": _text,
-    "variants": _variants,
-    "phases": _phases,
-    "blocks": _count(1),
-    "epochs": _count(1),
-    "batch_size": _count(1),
-    "image_size": _count(SMALLEST_IMAGE),
-    "images": _count(1),
-    "seed": _count(0, LARGEST_SEED),
-    "augment": _flag,
-    "skip_bad": _flag,
-    "trial_timeout_s": _seconds,
-    "profile": _profile,
-    "profile_steps": _count(FEWEST_STEPS, MOST_STEPS),
-    "backbone": _text,
-    "weights": _text,
-    "start_epochs": _count(1),
-    "until_accuracy": _accuracy,
-    "audit_data": _flag,
-    "target": _target,
-    "baseline": _text,
-    "candidate": _text,
+_PARSERS: Mapping[str, Callable[[values.Given], Any]] = {
+    "data": values.text,
+    "variants": values.variants,
+    "phases": values.phases,
+    "blocks": values.count(1),
+    "epochs": values.count(1),
+    "batch_size": values.count(1),
+    "image_size": values.count(SMALLEST_IMAGE),
+    "images": values.count(1),
+    "seed": values.count(0, LARGEST_SEED),
+    "augment": values.flag,
+    "skip_bad": values.flag,
+    "trial_timeout_s": values.seconds,
+    "profile": values.profile,
+    "profile_steps": values.count(FEWEST_STEPS, MOST_STEPS),
+    "backbone": values.text,
+    "weights": values.text,
+    "start_epochs": values.count(1),
+    "until_accuracy": values.accuracy,
+    "audit_data": values.flag,
+    "target": values.target,
+    "baseline": values.text,
+    "candidate": values.text,
 }

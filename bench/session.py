@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bench import audit, environment, images, plan, starts, tensorboard_logs
+from bench import audit, images, plan, starts, tensorboard_logs
+from bench.changes import require_unchanged
 from bench.environment import leafbench_version
-from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED, PlanChangedError
+from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED
 from bench.executor import Executor, failed_record
 from bench.images import Images
 from bench.profile_session import Profiler
@@ -38,8 +39,6 @@ from bench.schema import (
 from bench.starts import Starts
 from bench.store import AUDIT, Store, read
 from leafmodel.pipelines.facts import ProofStatus
-
-_SPEC_KEYS = tuple(field.name for field in fields(TrialSpec))
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def resume(folder: Path, tools: Tools) -> Outcome:
         run = read(store.folder).run
         done = store.completed()
         loaded = images.load(run.config, store.work, _image_steps(tools))
-        _require_unchanged(run, loaded, tools.environment())
+        require_unchanged(run, loaded, tools.environment())
         return _carry_out(store, run, loaded, done, tools)
 
 
@@ -258,46 +257,6 @@ def _unfit(proof: VariantProof | None, failure: Failure | None) -> Failure | Non
     )
     message = f"not timed, because it is not what it says: {found or 'nothing was checked'}"
     return Failure(FailureKind.ERROR, message, "")
-
-
-def _require_unchanged(run: RunRecord, loaded: Images, machine: Environment) -> None:
-    changes = [
-        *_plan_changes(run.plan, plan.build(run.config)),
-        *_image_changes(run, loaded),
-        *(
-            f"{d.key}: {d.ours} -> {d.theirs}"
-            for d in environment.must_match(run.environment, machine)
-        ),
-    ]
-    if run.leafbench_version != leafbench_version():
-        changes.append(f"leafbench: {run.leafbench_version} -> {leafbench_version()}")
-    if changes:
-        listed = "\n".join(f"  {change}" for change in changes)
-        raise PlanChangedError(
-            f"Run {run.run_id} cannot go on, because its trials would not be comparable. Changed "
-            f"since it began:\n{listed}\nUndo that, or begin a new run."
-        )
-
-
-def _plan_changes(old: tuple[TrialSpec, ...], new: tuple[TrialSpec, ...]) -> list[str]:
-    if len(old) != len(new):
-        return [f"plan: {len(old)} trials -> {len(new)} trials"]
-    for before, after in zip(old, new, strict=True):
-        keys = [k for k in _SPEC_KEYS if getattr(before, k) != getattr(after, k)]
-        if keys:
-            changed = ", ".join(f"{k} {getattr(before, k)} -> {getattr(after, k)}" for k in keys)
-            return [f"plan, from trial {before.name} on: {changed}"]
-    return []
-
-
-def _image_changes(run: RunRecord, loaded: Images) -> list[str]:
-    old, new = run.data, loaded.summary
-    keys = ("fingerprint", "train_images", "validation_images", "test_images", "skipped")
-    return [
-        f"images in {old.root}, {key}: {getattr(old, key)} -> {getattr(new, key)}"
-        for key in keys
-        if getattr(old, key) != getattr(new, key)
-    ]
 
 
 def _image_steps(tools: Tools) -> Callable[[int, int], None]:

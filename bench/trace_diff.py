@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from bench import store
-from bench.config import suggestion
 from bench.errors import ConfigError
 from bench.profile_measures import NS_PER_S, ProfileResult, measure
 from bench.profile_schema import HAND_OVER, IDLE, STAGES, Place, ProfileReading, ProfileRecord
 from bench.stats import CONFIDENCE
+from bench.values import suggestion
 
 Cause = tuple[Place, str]
 Array = NDArray[np.float64]

@@ -8,24 +8,20 @@ error. Anything else is a crash, and the executor makes a failed record of it.
 from __future__ import annotations
 
 import hashlib
-import os
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from bench.accounting import accounted
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from bench.requests import (
-    SPAWNED_VARIABLE,
     ProfileRequest,
     ProofRequest,
     StartRequest,
@@ -135,7 +131,7 @@ def _run(request: TrialRequest) -> None:
         given = _given(files, request.spec, request.work)
         return _train(request.spec, given, files, request.start)
 
-    write_whole(Path(request.out), encode(_accounted(request.spec.seed, train)))
+    write_whole(Path(request.out), encode(accounted(_ready(request.spec.seed), train)))
 
 
 def _start(request: StartRequest) -> None:
@@ -171,6 +167,17 @@ def _start(request: StartRequest) -> None:
     write_whole(Path(request.out), encode(record))
 
 
+def _ready(seed: int) -> Callable[[], None]:
+    """What makes the process ready to train: TensorFlow's import, and its seeds."""
+
+    def prepare() -> None:
+        import keras
+
+        keras.utils.set_random_seed(seed)
+
+    return prepare
+
+
 def _profile(request: ProfileRequest) -> None:
     spec, window = request.profile.trial, request.profile.window
 
@@ -185,7 +192,7 @@ def _profile(request: ProfileRequest) -> None:
         write_whole(Path(request.capture), encode(profiler.capture()))
         return record
 
-    write_whole(Path(request.out), encode(_accounted(spec.seed, train)))
+    write_whole(Path(request.out), encode(accounted(_ready(spec.seed), train)))
 
 
 def _repeated(given: Any, steps: int) -> Any:
@@ -194,36 +201,6 @@ def _repeated(given: Any, steps: int) -> Any:
     while ceil(len(files) / given.batch_size) < steps:
         files = (*files, *given.files)
     return replace(given, files=files)
-
-
-def _accounted(seed: int, train: Callable[[], TrialRecord]) -> TrialRecord:
-    """What `train` measured, with what only the whole process knows: start, CPU, other load."""
-    busy_ns = _busy_ns()
-    import keras
-    import tensorflow as tf  # noqa: F401  (its import is what start_ns measures)
-
-    started_ns = int(os.environ.get(SPAWNED_VARIABLE, time.perf_counter_ns()))
-    start_ns = time.perf_counter_ns() - started_ns
-    keras.utils.set_random_seed(seed)
-    started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    record = train()
-    cpu_ns = time.process_time_ns()  # counted since the process began
-    return replace(
-        record,
-        started_at=started_at,
-        start_ns=start_ns,
-        wall_ns=time.perf_counter_ns() - started_ns,
-        cpu_ns=cpu_ns,
-        other_cpu_ns=max(0, _busy_ns() - busy_ns - cpu_ns),
-    )
-
-
-def _busy_ns() -> int:
-    """CPU time that all processes of the machine have used since it started."""
-    times = psutil.cpu_times()
-    idle = times.idle + getattr(times, "iowait", 0.0)
-    guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # counted in user
-    return int((sum(times) - idle - guest) * NS_PER_S)
 
 
 def _train(

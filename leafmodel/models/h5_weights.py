@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 
 from leafmodel.errors import WeightsError
 from leafmodel.models.catalogue import BackboneFacts

@@ -8,12 +8,12 @@ import pytest
 from bench.config import (
     listing,
     make_config,
-    parse_target,
     suite_names,
     suite_summary,
 )
 from bench.errors import ConfigError
 from bench.schema import ClaimSpec, ProfileMode
+from bench.values import parse_target
 from bench.variants import VARIANTS
 from leafmodel.training.phases import PHASES
 

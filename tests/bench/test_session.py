@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import plan, session
+from bench import changes, plan, session
 from bench.errors import ConfigError, PlanChangedError, StoreError
 from bench.requests import TrialRequest
 from bench.schema import (
@@ -267,7 +267,7 @@ def test_resume_refuses_other_versions_and_another_machine(stopped: Path) -> Non
 
 
 def test_resume_refuses_another_leafbench(stopped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "leafbench_version", lambda: "9.9")
+    monkeypatch.setattr(changes, "leafbench_version", lambda: "9.9")
     assert "-> 9.9" in refusal(stopped)
 
 
