@@ -72,13 +72,13 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """The images whose confidence lies in (low, high]; means are None if there are none."""
+    """The images whose confidence lies in (low, high]; no means where there are none."""
 
     low: float
     high: float
     images: int
     confidence: float | None
-    accuracy: float | None
+    accuracy: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def _bins(confidence: Array, right: NDArray[np.bool_]) -> tuple[CalibrationBin, 
             high=(index + 1) / BINS,
             images=len(these),
             confidence=math.fsum(confidence[these]) / len(these) if len(these) else None,
-            accuracy=float(right[these].mean()) if len(these) else None,
+            accuracy=_share(int(right[these].sum()), len(these)) if len(these) else None,
         )
         for index, these in enumerate(members)
     )
