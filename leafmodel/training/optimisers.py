@@ -116,15 +116,12 @@ class Ranger(keras.optimizers.Optimizer):
         """Note the weights; here and not in `build`, after which others may still be loaded."""
         begins = self._between_rounds()
         for variable, slow in zip(self._trainable_variables, self._slow, strict=True):
-            now, before = ops.convert_to_tensor(variable), ops.convert_to_tensor(slow)
-            self.assign(slow, ops.where(begins, now, before))
+            self.assign(slow, _noted(begins, variable, slow))
 
     def _end_round(self) -> None:
         ends = self._between_rounds()
         for variable, slow in zip(self._trainable_variables, self._slow, strict=True):
-            now, before = ops.convert_to_tensor(variable), ops.convert_to_tensor(slow)
-            pulled = before + self._slow_step * (now - before)
-            self.assign(variable, ops.where(ends, pulled, now))
+            self.assign(variable, _pulled(ends, variable, slow, self._slow_step))
 
     def _between_rounds(self) -> Any:
         """Whether a whole number of rounds is done.
@@ -133,6 +130,17 @@ class Ranger(keras.optimizers.Optimizer):
         weights stand still then.
         """
         return ops.equal(ops.mod(self.iterations, self._sync_period), 0)
+
+
+# Conditions, and not `ops.where`, so that the steps within a round copy nothing.
+def _noted(begins: Any, variable: Any, slow: Any) -> Any:
+    weights, before = ops.convert_to_tensor(variable), ops.convert_to_tensor(slow)
+    return ops.cond(begins, lambda: weights, lambda: before)
+
+
+def _pulled(ends: Any, variable: Any, slow: Any, slow_step: float) -> Any:
+    weights, before = ops.convert_to_tensor(variable), ops.convert_to_tensor(slow)
+    return ops.cond(ends, lambda: before + slow_step * (weights - before), lambda: weights)
 
 
 def _seen(beta: float, step: Any) -> Any:
