@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,16 +24,19 @@ from leafmodel.evaluate import wilson
 
 MOST_LEARNT = 5_000  # images; the border's classifier holds a matrix of their square
 MOST_LISTED = 20
+SEED = 0
 
 
 @dataclass(frozen=True)
 class BorderLeak:
     """How many of the held-out images the border alone names rightly, with a 95 % interval.
 
-    `guess` is the share of the largest held-out class: what is right without looking.
+    `guess` is the share of the largest held-out class: what is right without looking;
+    `training_images` were learnt from, at most `MOST_LEARNT`.
     """
 
     images: int
+    training_images: int
     accuracy: float
     low: float
     high: float
@@ -79,7 +81,6 @@ class Duplicates:
 class LeakAudit:
     """Both controls on one split."""
 
-    training_images: int
     border: BorderLeak
     duplicates: Duplicates
 
@@ -114,7 +115,6 @@ def audit(
     looks = _look_at_all([*train, *held_out], progress)
     known, asked = looks[: len(train)], looks[len(train) :]
     return LeakAudit(
-        training_images=len(train),
         border=_border(train, held_out, known, asked, len(class_names)),
         duplicates=_duplicates(train, held_out, known, asked),
     )
@@ -152,16 +152,18 @@ def _border(
     asked: Sequence[_Look],
     classes: int,
 ) -> BorderLeak:
-    every = math.ceil(len(train) / MOST_LEARNT)
-    labels = np.array([file.label for file in train[::every]])
+    # Drawn at random: every n-th image could be of one class.
+    learnt = np.random.default_rng(SEED).permutation(len(train))[:MOST_LEARNT].tolist()
+    labels = np.array([train[at].label for at in learnt])
     truth = np.array([file.label for file in held_out])
     answer = border.kernel_classifier(
-        np.stack([look.ring for look in known[::every]]), np.stack([look.ring for look in asked])
+        np.stack([known[at].ring for at in learnt]), np.stack([look.ring for look in asked])
     )
     called = answer(border.centred_targets(labels, classes)).argmax(axis=1)
     accuracy = float((called == truth).mean())
     low, high = wilson(accuracy, len(truth))
-    return BorderLeak(len(truth), accuracy, low, high, float(np.bincount(truth).max() / len(truth)))
+    guess = float(np.bincount(truth).max() / len(truth))
+    return BorderLeak(len(truth), len(labels), accuracy, low, high, guess)
 
 
 def _duplicates(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from leafmodel.data import border, near_duplicates
+from leafmodel.data import border, leaks, near_duplicates
 from leafmodel.data.folder import ImageFile
 from leafmodel.data.leaks import LeakAudit, audit
 from leafmodel.errors import DataError
@@ -58,7 +58,7 @@ def test_a_border_that_tells_the_class_is_seen(save) -> None:
     found = audit(train, held_out, NAMES).border
     assert found.accuracy == 1.0
     assert found.guess == pytest.approx(1 / 3)
-    assert found.images == 21
+    assert (found.images, found.training_images) == (21, 45)
     assert found.tells_the_class
 
 
@@ -68,6 +68,15 @@ def test_a_border_that_knows_nothing_is_no_better_than_a_guess(save) -> None:
     found = audit(train, held_out, NAMES).border
     assert found.low <= 1 / 3 <= found.high
     assert not found.tells_the_class
+
+
+def test_a_large_training_part_is_thinned_for_the_border(save, monkeypatch) -> None:
+    monkeypatch.setattr(leaks, "MOST_LEARNT", 20)
+    train = save("training", [framed(seed, 40 * (seed % 3)) for seed in range(45)])
+    found = audit(train, train[:6], NAMES)
+    assert found.border.training_images == 20
+    assert found.border.accuracy == 1.0
+    assert found.duplicates.count == 6  # which are looked for among all
 
 
 def test_what_lies_inside_the_ring_is_not_looked_at() -> None:
