@@ -119,15 +119,16 @@ def _frozen_augmentation(evidence: Evidence) -> Iterator[Finding]:
 
 def _accuracy_losses(evidence: Evidence) -> Iterator[Finding]:
     for item in evidence.differences:
-        low, high = item.difference.low, item.difference.high
+        low, high = item.together.low, item.together.high
         if low is None or high is None or not item.is_loss:
             continue
         yield Finding(
             "accuracy-loss",
             Severity.WARNING,
             f"has {-100 * item.difference.median:.1f} percentage points less validation accuracy "
-            f"than {item.baseline} (95% interval {-100 * high:.1f} to {-100 * low:.1f}) after "
-            f"{item.epochs} equal epochs, over {item.difference.blocks} seeds",
+            f"than {item.baseline} after {item.epochs} equal epochs, over "
+            f"{item.difference.blocks} seeds (95% interval {-100 * high:.1f} to {-100 * low:.1f}, "
+            f"which holds for all {item.comparisons} differences of the run at once)",
             f"{item.variant}, {item.phase}",
             "count time to equal accuracy (--until-accuracy), not time per epoch; look for "
             "augmentation that is weaker, frozen or missing",

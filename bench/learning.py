@@ -63,18 +63,24 @@ class Race:
 
 @dataclass(frozen=True)
 class AccuracyDifference:
-    """Validation accuracy of a variant less that of the baseline, after equal epochs, by seed."""
+    """Validation accuracy of a variant less that of the baseline, after equal epochs, by seed.
+
+    `together` is the interval that holds for all the run's differences at once, `comparisons` how
+    many those are: of twenty variants that lose nothing, one would seem to.
+    """
 
     phase: str
     baseline: str
     variant: str
     epochs: int
     difference: Interval
+    together: Interval
+    comparisons: int
 
     @property
     def is_loss(self) -> bool:
-        """Whether the whole interval lies below 0."""
-        return self.difference.high is not None and self.difference.high < 0
+        """Whether less accuracy is certain, also after looking at so many differences."""
+        return self.together.high is not None and self.together.high < 0
 
 
 def race(
@@ -112,18 +118,30 @@ def race(
 
 
 def difference(
-    base: Sequence[TrialRecord], other: Sequence[TrialRecord]
+    base: Sequence[TrialRecord],
+    other: Sequence[TrialRecord],
+    *,
+    images: int,
+    comparisons: int = 1,
 ) -> AccuracyDifference | None:
-    """How much accuracy `other` has more than `base`; None without a block that has both."""
+    """How much accuracy `other` has more than `base`; None without a block that has both.
+
+    `images` are those of the validation: no accuracy is known finer than one of them.
+    """
     if not base or not other:
         return None
     epochs = min(len(trial.epochs) for trial in (*base, *other))
     left, right = _accuracies(base, epochs), _accuracies(other, epochs)
-    found = stats.mean_interval([right[block] - left[block] for block in left.keys() & right])
-    if found is None:
+    values = [right[block] - left[block] for block in sorted(left.keys() & right)]
+    one_image = 1 / max(1, images)
+    found = stats.mean_interval(values, resolution=one_image)
+    together = stats.mean_interval(values, resolution=one_image, comparisons=comparisons)
+    if found is None or together is None:
         return None
-    spec = other[0].spec
-    return AccuracyDifference(spec.phase, base[0].spec.variant, spec.variant, epochs, found)
+    spec, baseline = other[0].spec, base[0].spec.variant
+    return AccuracyDifference(
+        spec.phase, baseline, spec.variant, epochs, found, together, comparisons
+    )
 
 
 def _arrivals(trials: Sequence[TrialRecord], accuracy: float) -> tuple[Arrival, ...]:

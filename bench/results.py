@@ -189,12 +189,16 @@ class _Index:
         return stats.ratio(block_times(again), block_times(first))
 
     def differences(self, variants: Sequence[VariantResult]) -> Iterator[AccuracyDifference]:
-        for item in variants:
-            if item.variant != self.baseline:
-                base = self.good(self.baseline, item.phase)
-                found = difference(base, self.good(item.variant, item.phase))
-                if found is not None:
-                    yield found
+        others = [item for item in variants if item.variant != self.baseline]
+        for item in others:
+            found = difference(
+                self.good(self.baseline, item.phase),
+                self.good(item.variant, item.phase),
+                images=self.run.data.validation_images,
+                comparisons=len(others),
+            )
+            if found is not None:
+                yield found
 
     def _measure(self, variant: str, phase: str) -> VariantResult:
         trials = self._trials[variant, phase, 0]

@@ -78,15 +78,39 @@ def _words(results: RunResults) -> str:
         named = "; ".join(f"{_where(results, item)}: {points(item)}" for item in losses)
         says = f"**Accuracy was lost**, beyond what seeds explain: {named}."
     elif known:
-        says = "No variant lost accuracy against the baseline beyond what seeds explain."
+        says = (
+            "No variant is shown to lose accuracy against the baseline: with intervals that hold "
+            f"for all {len(known)} differences at once, seeds explain each of them. The widest "
+            f"would have hidden a loss of {max(map(_hidden, known)):.0f} points."
+        )
     else:
         says = "Whether a variant lost accuracy cannot be told from so few seeds."
     return (
         f"{says} In brackets behind an accuracy: what the number of images allows (Wilson); trials "
         "share these images, so more trials do not narrow it. *Against* the baseline: percentage "
         "points after equal epochs, by pairs of trials with one seed, mean and 95% interval over "
-        f"seeds. {evaluation.COMPARABILITY}"
+        f"seeds.{_original(results)}"
     )
+
+
+def _original(results: RunResults) -> str:
+    """What the claim's authors reported for these phases, and why it is no yardstick."""
+    reported = [item for item in evaluation.ORIGINAL if item.phase in results.phases]
+    if not reported:
+        return ""
+    numbers = ", ".join(f"{item.what} {100 * item.accuracy:.4g}%" for item in reported)
+    return (
+        f" The claim's authors reported mean accuracies of their own trainings ({numbers}) on a "
+        "test set that they had not seen. They may not be compared with these unless the images "
+        "are theirs; and trials this short are for timing, while `leafbench train` trains a phase "
+        "to its end."
+    )
+
+
+def _hidden(item: AccuracyDifference) -> float:
+    """The loss, in points, that an interval this wide does not tell from none."""
+    low, high = item.together.low, item.together.high
+    return 0.0 if low is None or high is None else 50 * (high - low)
 
 
 def _where(results: RunResults, item: AccuracyDifference) -> str:

@@ -59,6 +59,8 @@ def summary(results: RunResults) -> dict[str, Any]:
                 "baseline": item.baseline,
                 "epochs": item.epochs,
                 "difference": interval(item.difference),
+                "together": interval(item.together),
+                "comparisons": item.comparisons,
                 "is_loss": item.is_loss,
             }
             for item in results.differences

@@ -105,9 +105,16 @@ def require_compatible(improvements: Iterable[Improvement]) -> None:
     """Refuse a set that contradicts itself.
 
     Raises:
-        ModelError: two improvements that both set the learning rate, or two input sizes.
+        ModelError: two improvements that both set the learning rate, or an activation for a layer
+            that is left out.
     """
-    chosen = [item for item in improvements if item in _ONE_OF]
+    given = tuple(improvements)
+    if Improvement.NO_DENSE in given and Improvement.MISH in given:
+        raise ModelError(
+            f"{Improvement.NO_DENSE} leaves out the layer that {Improvement.MISH} would change: "
+            "choose one of them (improved has mish; write finetune+... with what you want)."
+        )
+    chosen = [item for item in given if item in _ONE_OF]
     if len(chosen) > 1:
         raise ModelError(
             f"{' and '.join(chosen)} all set the learning rate: choose one of {', '.join(_ONE_OF)}."
