@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from leafmodel.errors import ModelError
@@ -34,8 +34,14 @@ def test_two_that_set_the_learning_rate_are_refused(one: Improvement, other: Imp
     rate=st.sampled_from(RATES),
 )
 def test_all_others_go_together(chosen: set[Improvement], rate: Improvement) -> None:
+    assume(not chosen >= {Improvement.NO_DENSE, Improvement.MISH})
     require_compatible(chosen)
     require_compatible({*chosen, rate})
+
+
+def test_an_activation_without_its_layer_is_refused() -> None:
+    with pytest.raises(ModelError, match="no_dense leaves out the layer that mish would change"):
+        require_compatible([Improvement.MISH, Improvement.NO_DENSE])
 
 
 def test_what_only_changes_the_training_does_not_shape_the_network() -> None:

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from leafmodel.errors import ModelError
@@ -29,6 +29,8 @@ def written(draw: Any) -> tuple[str, str, set[Improvement], dict[str, Any]]:
     """A phase's text, and what it was written from."""
     name = draw(st.sampled_from(list(PHASES)))
     chosen = draw(st.sets(st.sampled_from(FREE)))
+    whole = {*chosen, *PHASES[name].improvements}
+    assume(not whole >= {Improvement.NO_DENSE, Improvement.MISH})
     names = draw(st.sets(st.sampled_from([s for s in VALUES if name != "cnn" or s != "unfreeze"])))
     values = {setting: draw(VALUES[setting]) for setting in sorted(names)}
     parts = [*chosen, *(f"{setting}={value!r}" for setting, value in values.items())]
