@@ -164,14 +164,14 @@ def evaluate(model: str, folder: str, skip_bad: bool, out: str | None, as_json: 
 
     Of DIR/test/<class>/* where there is such a part; else of all images in DIR.
     """
-    from bench import model_console, model_use
+    from bench import model_console, model_evaluation, model_use
     from bench.progress import shown
 
     with shown() as progress:
         tools = model_use.real_tools(progress)
-        found = model_use.evaluate(Path(model), Path(folder), skip_bad, tools)
+        found = model_evaluation.evaluate(Path(model), Path(folder), skip_bad, tools)
     if out is not None:
-        model_use.write(found, Path(out))
+        model_evaluation.write(found, Path(out))
     model_console.evaluated(found, out, as_json)
 
 
@@ -182,10 +182,10 @@ def evaluate(model: str, folder: str, skip_bad: bool, out: str | None, as_json: 
 @_as_json
 def predict(model: str, images: tuple[str, ...], top: int, as_json: bool) -> None:
     """Name the leaf on each image, and say how unsure the model is."""
-    from bench import model_console, model_use
+    from bench import model_console, model_prediction, model_use
     from bench.progress import shown
 
     with shown() as progress:
         tools = model_use.real_tools(progress)
-        found = model_use.predict(Path(model), [Path(image) for image in images], tools)
+        found = model_prediction.predict(Path(model), [Path(image) for image in images], tools)
     model_console.predicted(found, top, as_json)

@@ -48,7 +48,7 @@ class StoredTraining:
 
 
 class TrainingStore:
-    """A training's folder that this process holds; made by `create` or `reopen`, ended by `close`."""
+    """A training's folder that this process holds; begun by `create` or `reopen`, then `close`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -5,14 +5,35 @@ from __future__ import annotations
 import shlex
 from itertools import pairwise
 from pathlib import PurePath
+from typing import Protocol
 
 from bench.evidence import Finding
 from bench.report import formats
 from bench.results import RunResults
-from bench.schema import ProfileMode, RunConfig, TrialRecord, VariantProof
+from bench.schema import (
+    DataSummary,
+    Environment,
+    ProfileMode,
+    RunConfig,
+    TrialRecord,
+    VariantProof,
+)
 from leafmodel.pipelines.facts import ProofStatus
 
 LOG_LINES = 15
+
+
+class Head(Protocol):
+    """What a run and a training say of themselves."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def created_at(self) -> str: ...
+    @property
+    def leafbench_version(self) -> str: ...
+    @property
+    def environment(self) -> Environment: ...
 
 
 def fairness(results: RunResults) -> str:
@@ -90,26 +111,35 @@ def _place(finding: Finding) -> str:
 
 def environment(results: RunResults) -> str:
     """The machine and the versions."""
-    machine = results.run.environment
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return machine(results.run)
+
+
+def machine(head: Head) -> str:
+    """The machine and the versions that something was made with."""
+    found = head.environment
+    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     rows = [
-        ["CPU", f"{machine.cpu_model}, {formats.plural(machine.cores, 'core')}"],
-        ["memory", formats.size(machine.memory_bytes)],
-        ["GPU", ", ".join(machine.gpus) or "none"],
-        ["platform", machine.platform],
-        ["Python, backend", f"{machine.python}, {machine.backend}"],
+        ["CPU", f"{found.cpu_model}, {formats.plural(found.cores, 'core')}"],
+        ["memory", formats.size(found.memory_bytes)],
+        ["GPU", ", ".join(found.gpus) or "none"],
+        ["platform", found.platform],
+        ["Python, backend", f"{found.python}, {found.backend}"],
         ["versions", versions],
-        ["unsteadiness before the run", formats.percent(machine.noise)],
-        ["load (1 min) before the run", f"{machine.load_1min:.2f}"],
-        ["leafbench", results.run.leafbench_version],
-        ["run", f"{results.run.run_id}, {results.run.created_at}"],
+        ["unsteadiness before the run", formats.percent(found.noise)],
+        ["load (1 min) before the run", f"{found.load_1min:.2f}"],
+        ["leafbench", head.leafbench_version],
+        ["run", f"{head.run_id}, {head.created_at}"],
     ]
     return f"## Environment\n\n{formats.text_table(['', ''], rows)}"
 
 
 def data(results: RunResults) -> str:
     """The images."""
-    images = results.run.data
+    return image_table(results.run.data)
+
+
+def image_table(images: DataSummary) -> str:
+    """The images that something was made with."""
     counts = [
         formats.plural(images.train_images, "training image"),
         formats.plural(images.validation_images, "validation image"),
