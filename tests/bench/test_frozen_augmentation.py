@@ -21,7 +21,7 @@ from tests.bench.samples import proof_records, run_record, trial_records
 
 
 def frozen(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
-    """Augment, then cache, then shuffle: another order in each epoch, and always the same images."""
+    """Augment, then cache, then shuffle: another order each epoch, always the same images."""
     honest = builders.build(spec, given)
     dataset = honest.dataset.unbatch().cache()
     dataset = dataset.shuffle(len(given.files), reshuffle_each_iteration=True)
