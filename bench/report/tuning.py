@@ -12,7 +12,7 @@ from bench.report.tuning_figures import figures
 from bench.report.tuning_suite import SUITE, suite_toml
 from bench.report.tuning_words import listed, p_value, points, sentences
 from bench.store import write_whole
-from bench.tuning.importance import Importance
+from bench.tuning.importance import LEVEL, Importance
 from bench.tuning.results import LAST_EPOCHS, StudyResults, Training, compute
 from bench.tuning.space import AXES, DEFAULT, SPACE, Hyperparameter, Setting
 from bench.tuning.store import read
@@ -49,7 +49,6 @@ def importance_rows(results: StudyResults) -> tuple[list[str], list[list[str]]]:
     header = [
         "Hyperparameter",
         "Share of the differences",
-        "Chance alone, up to",
         "p",
         "Matters",
         "Best of the fit",
@@ -87,7 +86,6 @@ def _importance_row(item: Importance) -> list[str]:
     return [
         axis.label,
         formats.percent(item.share),
-        formats.percent(item.chance),
         formats.NOTHING if item.p is None else p_value(item.p),
         "yes" if item.matters else "cannot be told",
         f"{item.best:g}" if item.matters else formats.NOTHING,
@@ -99,17 +97,18 @@ def _shares(results: StudyResults) -> str:
     found = results.decomposition
     noise = results.check.seed_noise
     text = (
-        "*Share*: what of the differences only this hyperparameter explains, with a line and a "
-        "curve (functional ANOVA after Hutter, Hoos and Leyton-Brown 2014, here with an additive "
-        "surface and type II sums of squares). *Chance alone*: the share up to which permuted "
-        "residuals come as often as p = 0.05 after correction for "
-        f"{len(SPACE)} hyperparameters (Freedman and Lane 1983; Bonferroni). Together they explain "
-        f"{formats.percent(found.explained)}; the rest is how they act on each other, and noise."
+        "*Share*: of the variance of the accuracy over the space, what this hyperparameter makes "
+        "by itself, with a line and a curve: functional ANOVA (Hutter, Hoos and Leyton-Brown 2014) "
+        "with an additive surface, and less what noise alone would make. *p*: how often permuted "
+        "residuals explain as much (Freedman and Lane 1983), corrected for "
+        f"{len(SPACE)} hyperparameters (Bonferroni); one matters if p is at most {LEVEL:g}. "
+        f"Together they make {formats.percent(found.explained)}; the rest is how they act on each "
+        "other, and noise."
     )
     if noise is not None:
         text += (
-            f" Trainings of one setting that differ in nothing but the seed differ by a standard "
-            f"deviation of {points(noise)}."
+            " Trainings of one setting that differ in nothing but the seed have accuracies with a "
+            f"standard deviation of {points(noise)}."
         )
     return text
 
@@ -205,7 +204,7 @@ def _reproduce(results: StudyResults) -> str:
     if results.best is not None:
         lines.append(f"leafbench run --suite {SUITE}  # the best setting, in this folder")
     listed = "\n".join(lines)
-    return f"## Again\n\n```\n{listed}\n```"
+    return f"## To run it again\n\n```\n{listed}\n```"
 
 
 def _levels(axis: Hyperparameter) -> str:

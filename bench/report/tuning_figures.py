@@ -11,8 +11,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.report import canvas, formats
 from bench.report.canvas import INK
+from bench.report.tuning_words import p_value
 from bench.tuning.results import StudyResults, Training
-from bench.tuning.space import SPACE, Hyperparameter
+from bench.tuning.space import AXES, SPACE, Hyperparameter
 
 BARS = {True: ("#2f4858", ""), False: ("#ffffff", "///")}  # beyond chance, within it
 MARK: Mapping[str, Any] = {"mec": INK, "mew": 1.1, "ls": "none"}
@@ -25,26 +26,25 @@ def figures(results: StudyResults) -> Mapping[str, bytes]:
 
 
 def importance(results: StudyResults) -> Figure | None:
-    """The share of each hyperparameter, and the share that chance alone could have."""
+    """The share of each hyperparameter; those that chance could explain are hatched."""
     found = results.decomposition
     if found.explained is None:
         return None
-    labels = {axis.name: axis.label for axis in SPACE}
     rows = found.importances
-    figure, axes = canvas.rows_figure([labels[item.name] for item in rows], extra=1.2)
+    figure, axes = canvas.rows_figure([AXES[item.name].label for item in rows], extra=1.2)
     for row, item in enumerate(rows):
         share = 100 * (item.share or 0.0)
         colour, hatch = BARS[item.matters]
         axes.barh(row, share, height=0.55, edgecolor=INK, lw=0.9, color=colour, hatch=hatch)
-        if item.chance is not None:
-            chance = 100 * item.chance
-            axes.plot([chance, chance], [row - 0.4, row + 0.4], "--", color=INK, lw=1.6)
-            end = max(share, chance)
-            axes.text(end + 1.5, row, _words(item.matters, item.share), va="center", fontsize=9)
-    axes.plot([], [], "--", color=INK, lw=1.6, label="up to here, chance alone explains it")
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("share of the differences in validation accuracy that it alone explains, %")
-    canvas.legend_above(axes, 1)
+        text = f"{formats.percent(item.share)} (p {p_value(item.p)})"
+        axes.text(share + 1, row, text, va="center", fontsize=9)
+    for matters, label in ((True, "beyond chance"), (False, "chance could explain it")):
+        colour, hatch = BARS[matters]
+        axes.bar(0, 0, edgecolor=INK, lw=0.9, color=colour, hatch=hatch, label=label)
+    axes.set_xlim(0, 115)  # room for the words behind a bar of 100 %
+    axes.set_xticks(range(0, 101, 20))
+    axes.set_xlabel("share of the differences in validation accuracy, %")
+    canvas.legend_above(axes, 2)
     return figure
 
 
@@ -71,6 +71,7 @@ def _panel(axes: Axes, axis: Hyperparameter, able: list[Training]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.tick_params(axis="x", labelsize=8.5)
     axes.set_xlabel(axis.label + (" (log scale)" if axis.log else ""))
+    axes.margins(0.07, 0.1)
     best, *others = able
     values = [getattr(item.setting, axis.name) for item in others]
     accuracies = [100 * (item.accuracy or 0.0) for item in others]
@@ -84,7 +85,3 @@ def _panel(axes: Axes, axis: Hyperparameter, able: list[Training]) -> None:
         label="the best one",
         **MARK,
     )
-
-
-def _words(matters: bool, share: float | None) -> str:
-    return f"{formats.percent(share)}{'' if matters else ', within chance'}"

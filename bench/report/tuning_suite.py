@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from bench.report import formats
 from bench.tuning.results import StudyResults
@@ -12,10 +13,7 @@ VARIANTS = ("default", "in_model", "in_model_cache")
 
 
 def suite_toml(results: StudyResults) -> str:
-    """The suite as TOML; empty if the study has no best setting.
-
-    TOML's strings and lists of strings are written as JSON's.
-    """
+    """The suite as TOML; empty if the study has no best setting."""
     best = results.best
     if best is None:
         return ""
@@ -26,11 +24,11 @@ def suite_toml(results: StudyResults) -> str:
 # Written by leafbench tune: the best of {formats.plural(len(results.trainings), "setting")} tried,
 # {best.setting.text}.
 # Whether it is better than the default setting, the study's report says.
-summary = {json.dumps(summary)}
+summary = {_toml(summary)}
 
-data = {json.dumps(config.data)}
-variants = {json.dumps(VARIANTS)}
-phases = {json.dumps([best.setting.phase])}
+data = {_toml(config.data)}
+variants = {_toml(VARIANTS)}
+phases = {_toml([best.setting.phase])}
 blocks = 3
 epochs = 3
 {images}image_size = {config.image_size}
@@ -42,3 +40,8 @@ target = "7x"
 baseline = "default"
 candidate = "in_model"
 """
+
+
+def _toml(value: str | Sequence[str]) -> str:
+    """Strings and lists of them are in TOML what they are in JSON, but for \\u beyond 16 bits."""
+    return json.dumps(value, ensure_ascii=False)

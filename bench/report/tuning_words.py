@@ -46,13 +46,13 @@ def _matters(results: StudyResults) -> str:
         )
     parts = [f"{AXES[item.name].label} {_share_text(item)}" for item in named]
     return (
-        f"Of the differences in validation accuracy between {count}, this much is explained by "
-        f"{listed(parts)}. {_best_level(named[0])}"
+        f"Of the variance of the validation accuracy over {count}, {listed(parts)}. "
+        f"{_best_level(named[0])}"
     )
 
 
 def _share_text(item: Importance) -> str:
-    return f"{formats.percent(item.share)} (p {p_value(item.p)})"
+    return f"makes {formats.percent(item.share)} (p {p_value(item.p)})"
 
 
 def _best_level(item: Importance) -> str:

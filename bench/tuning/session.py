@@ -171,7 +171,7 @@ def _search(study: _Study) -> list[Training]:
     proposer = study.tools.proposer(study.config, study.store)
     trainings: list[Training] = []
     for number in range(study.config.trials):
-        name = _search_name(study.config, number)
+        name = search_name(study.config, number)
         known = study.records.get(name)
         if known is not None:
             trainings.append(training(known))
@@ -181,7 +181,7 @@ def _search(study: _Study) -> list[Training]:
         if setting is None:
             study.tools.progress.note("KerasTuner has no other setting to propose.")
             break
-        trainings.append(study.train(_spec(study.config, name, setting, SEARCH_BLOCK, number)))
+        trainings.append(study.train(trial_spec(study.config, name, setting, SEARCH_BLOCK, number)))
     return trainings
 
 
@@ -192,10 +192,12 @@ def _check(study: _Study, best: Setting) -> None:
     for seed in range(1, study.config.checks + 1):
         for position, (role, setting) in enumerate(settings.items()):
             name = f"check-{seed}-{role}"
-            study.train(_spec(study.config, name, setting, seed, position))
+            study.train(trial_spec(study.config, name, setting, seed, position))
 
 
-def _spec(config: StudyConfig, name: str, setting: Setting, block: int, position: int) -> TrialSpec:
+def trial_spec(
+    config: StudyConfig, name: str, setting: Setting, block: int, position: int
+) -> TrialSpec:
     return TrialSpec(
         name=name,
         kind=TrialKind.TRAIN,
@@ -213,7 +215,7 @@ def _spec(config: StudyConfig, name: str, setting: Setting, block: int, position
     )
 
 
-def _search_name(config: StudyConfig, number: int) -> str:
+def search_name(config: StudyConfig, number: int) -> str:
     """With as many digits as the last one has, so that names sort in order."""
     return f"search-{number:0{max(2, len(str(config.trials - 1)))}d}"
 
