@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -54,10 +55,17 @@ def tune(as_json: bool, **given: Any) -> int:
     """
     from bench.progress import shown
 
+    _interrupt_on_terminate()
     with shown() as progress:
         outcome = _carry_out(given, tuple(sys.argv[1:]), real_tools(progress))
     _print(outcome, as_json)
     return outcome.exit_code
+
+
+def _interrupt_on_terminate() -> None:
+    """Stop as cleanly for a cancelled job or a closed terminal as for Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def real_tools(progress: Progress) -> StudyTools:

@@ -13,22 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from bench import plan
-from bench.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_TRIALS_FAILED,
-)
+from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED
 from bench.executor import Executor
 from bench.images import Images, OnProgress
 from bench.progress import Progress
 from bench.requests import TrialRequest
-from bench.schema import (
-    SCHEMA_VERSION,
-    Environment,
-    TrialKind,
-    TrialRecord,
-    TrialSpec,
-)
+from bench.schema import SCHEMA_VERSION, Environment, TrialKind, TrialRecord, TrialSpec
 from bench.tuning.head import load_images, make_head, require_possible, require_unchanged
 from bench.tuning.proposer import Proposer
 from bench.tuning.results import SEARCH_BLOCK, StudyResults, Training, best_of, training
@@ -198,6 +188,7 @@ def _check(study: _Study, best: Setting) -> None:
 def trial_spec(
     config: StudyConfig, name: str, setting: Setting, block: int, position: int
 ) -> TrialSpec:
+    """One training of a study; its block decides its seed."""
     return TrialSpec(
         name=name,
         kind=TrialKind.TRAIN,
@@ -216,7 +207,7 @@ def trial_spec(
 
 
 def search_name(config: StudyConfig, number: int) -> str:
-    """With as many digits as the last one has, so that names sort in order."""
+    """The name of a training that searches; with as many digits as the last, so that they sort."""
     return f"search-{number:0{max(2, len(str(config.trials - 1)))}d}"
 
 

@@ -49,6 +49,7 @@ def trains(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., TrialReco
             )
 
         monkeypatch.setattr(tune_command, "real_tools", fake_tools)
+        monkeypatch.setattr(tune_command, "_interrupt_on_terminate", lambda: None)
 
     return use
 
