@@ -26,7 +26,7 @@ def save(network: Any, card: Card, path: Path) -> None:
     Whoever loads it with `keras.saving.load_model` needs nothing of leafmodel.
     """
     partial = path.with_name(f"partial-{path.name}")  # Keras insists on the ending
-    bare = keras.Model(network.inputs, network.outputs, name="leaves")  # not compiled
+    bare = keras.Model(network.input, network.output, name="leaves")  # not compiled
     try:
         bare.save(partial)
         write_card(partial, card)
