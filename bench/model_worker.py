@@ -41,7 +41,6 @@ TELL_EVERY_S = 1.0
 def main(arguments: Sequence[str]) -> int:
     """Carry out the request in the file named first; returns the exit status."""
     path = Path(arguments[0])
-    _be_the_first_to_go()
     try:
         _carry_out(path)
     except (BenchError, LeafmodelError) as error:
@@ -258,4 +257,5 @@ def _image_files(pairs: Sequence[tuple[str, int]]) -> tuple[ImageFile, ...]:
 
 
 if __name__ == "__main__":
+    _be_the_first_to_go()
     sys.exit(main(sys.argv[1:]))
