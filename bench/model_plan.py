@@ -8,13 +8,21 @@ from dataclasses import asdict, dataclass
 from bench.errors import ConfigError
 from bench.model_records import TrainConfig
 from bench.model_requests import PhaseRequest
-from bench.plan import start_name
+from bench.plan import start_name, trial_seed
 from bench.schema import SCHEMA_VERSION, DataSummary
 from bench.variants import variant
 from leafmodel.models.catalogue import require_backbone
 from leafmodel.training.phases import phase
 
-__all__ = ["VERSIONED", "Places", "request", "require_possible", "start_name", "training_phases"]
+__all__ = [
+    "VERSIONED",
+    "Places",
+    "request",
+    "require_possible",
+    "start_name",
+    "training_phases",
+    "training_seed",
+]
 
 VERSIONED = ("tensorflow", "keras")
 
@@ -43,6 +51,15 @@ def training_phases(wanted: Sequence[str]) -> tuple[str, ...]:
             ordered.setdefault(start)
         ordered.setdefault(name)
     return tuple(ordered)
+
+
+def training_seed(seed: int, name: str) -> int:
+    """The seed of a phase's weights, order and augmentation.
+
+    A phase that continues another has one of its own. With the same one it would begin with exactly
+    the augmented images, epoch by epoch, that the weights it continues were trained on.
+    """
+    return trial_seed(seed, 1 if start_name(name) else 0)
 
 
 def request(
@@ -81,7 +98,8 @@ def request(
         epochs=config.epochs,
         batch_size=config.batch_size,
         image_size=image_size,
-        seed=config.seed,
+        split_seed=config.seed,
+        seed=training_seed(config.seed, name),
         data=data,
         identity=identity,
         **asdict(places),

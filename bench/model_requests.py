@@ -17,6 +17,8 @@ class PhaseRequest:
     """Train one phase into `folder`, or go on with it where its checkpoints stand.
 
     Attributes:
+        split_seed: by which the images were split.
+        seed: of weights, order and augmentation.
         files: path of a `WorkerFiles`.
         work: a folder for scratch files.
         tensorboard: a folder for event files.
@@ -33,6 +35,7 @@ class PhaseRequest:
     epochs: int
     batch_size: int
     image_size: int
+    split_seed: int
     seed: int
     data: DataSummary
     files: str

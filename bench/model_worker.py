@@ -184,7 +184,7 @@ def _card(request: PhaseRequest, of: Phase, trained: Any, found: EvaluationRecor
         images=Images(
             source=data.source,
             fingerprint=data.fingerprint,
-            split_seed=request.seed,
+            split_seed=request.split_seed,
             train=data.train_images,
             validation=data.validation_images,
             test=data.test_images,

@@ -112,13 +112,13 @@ def comparison(item: Comparison, part: str) -> str:
     )
     points = (
         f"{_points(difference.value)} points ({_points(difference.low)} to "
-        f"{_points(difference.high)}), p = {_p_text(found.p_value)}"
+        f"{_points(difference.high)}), p {_p_text(found.p_value)}"
     )
     if not found.is_beyond_chance:
-        verdict = f"these images cannot tell **{item.second}** and **{item.first}** apart"
+        verdict = f"These images cannot tell **{item.second}** and **{item.first}** apart"
     else:
         word = "better" if difference.value > 0 else "worse"
-        verdict = f"**{item.second}** is {word} than **{item.first}** beyond chance"
+        verdict = f"Beyond chance, **{item.second}** is {word} than **{item.first}**"
     return f"{verdict}: {counts}{points}."
 
 
@@ -127,7 +127,7 @@ def _points(share: float | None) -> str:
 
 
 def _p_text(p: float) -> str:
-    return "below 0.0001" if p < 1e-4 else f"{p:.2g}"
+    return "< 0.0001" if p < 1e-4 else f"= {p:.2g}"
 
 
 def _original(results: TrainingResults) -> str:

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from bench.errors import ConfigError
-from bench.model_plan import Places, request, require_possible, training_phases
+from bench.model_plan import (
+    Places,
+    request,
+    require_possible,
+    training_phases,
+    training_seed,
+)
 from leafmodel.errors import ModelError
 from tests.bench.model_samples import config, data
 
@@ -66,3 +72,10 @@ def test_what_cannot_be_is_refused_before_anything_is_read(
 def test_a_training_without_backbone_asks_for_none() -> None:
     require_possible(config(phases=("cnn",), backbone="no such thing"))
     require_possible(config(phases=("transfer",), variant="feature_cache"))
+
+
+def test_a_continuing_phase_does_not_see_the_same_augmented_images_again() -> None:
+    assert training_seed(0, "transfer") != training_seed(0, "finetune")
+    assert training_seed(0, "cnn") == training_seed(0, "transfer")
+    assert training_seed(1, "finetune") != training_seed(0, "finetune")
+    assert request(config(seed=3), "finetune", data(), {}, PLACES).split_seed == 3
