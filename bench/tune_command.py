@@ -127,9 +127,11 @@ def _print(outcome: StudyOutcome, as_json: bool) -> None:
     if results is not None and as_json:
         console.json(results)
     elif results is not None:
-        header, rows = tuning.importance_rows(results)
-        console.table(rows, header)
-        console.text("\n" + "\n".join(sentences(results)))
+        if results.decomposition.explained is not None:
+            header, rows = tuning.importance_rows(results)
+            console.table(rows, header)
+            console.text()
+        console.text("\n".join(sentences(results)))
         console.text(f"\nReport: {outcome.folder / 'report.md'}")
     if outcome.interrupted:
         console.aside(
