@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -156,10 +157,22 @@ def _trainings(results: StudyResults) -> str:
             "weights. *Seconds*: the whole process, on a machine that may have had other work.",
             f"Settings were drawn at random by KerasTuner ({results.study.proposer}; Bergstra and "
             f"Bengio 2012): of {formats.plural(len(results.trainings), 'draw')}, one is in the "
-            f"best 5% of the space with a probability of {formats.percent(lucky)}. Every training "
-            "has equal epochs, so a small batch means more updates; and a setting that learns "
-            f"slowly may be the better one after more than {config.epochs} epochs.",
+            f"best 5% of the space with a probability of {formats.percent(lucky)}.",
+            _equal_epochs(results),
         ]
+    )
+
+
+def _equal_epochs(results: StudyResults) -> str:
+    """What equal epochs mean for settings that learn at different speeds."""
+    config, images = results.study.config, results.study.data.train_images
+    small, large = AXES["batch_size"].levels[0], AXES["batch_size"].levels[-1]
+    most, fewest = (config.epochs * math.ceil(images / size) for size in (small, large))
+    return (
+        f"Every training has equal epochs, not equal updates: {most:,} with batches of {small:g}, "
+        f"{fewest:,} with batches of {large:g}. Batch normalisation's running averages, which "
+        "validation uses, follow by 1% an update and take some hundreds to settle; and a setting "
+        f"that learns slowly may be the better one after more than {config.epochs} epochs."
     )
 
 
