@@ -47,7 +47,7 @@ def test_our_suites_are_valid_and_say_what_they_are(name: str) -> None:
     config = make_config(name)
     assert config.suite == name
     assert config.claim == ClaimSpec(7.0, "default", "in_model")
-    assert config.phases == (tuple(PHASES) if name == "phases" else ("cnn",))
+    assert config.phases == {"phases": tuple(PHASES), "race": ("transfer",)}.get(name, ("cnn",))
     assert suite_summary(name)
 
 
