@@ -80,6 +80,11 @@ def predicted(found: Predicted, top: int, as_json: bool) -> None:
     for item in found.images:
         console.text(item.path)
         for share in item.shares[:top]:
-            console.text(f"  {share.probability:6.1%}  {share.name}")
+            console.text(f"  {_share(share.probability):>7}  {share.name}")
         console.text(f"  {item.statement}")
     console.text(f"\n{found.caution}")
+
+
+def _share(probability: float) -> str:
+    """Never rounded up to all, which no classifier can be sure of."""
+    return "> 99.9%" if probability > 0.9995 else f"{probability:.1%}"

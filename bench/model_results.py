@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.audit import AuditRecord
@@ -72,6 +73,14 @@ def compute(stored: StoredTraining) -> TrainingResults:
         untrained=tuple(name for name in plan if name not in named and name not in failed),
         audit=stored.audit,
     )
+
+
+def chosen(phases: Sequence[PhaseResult]) -> PhaseResult:
+    """The phase to use: the one with the best validation accuracy, the later one in a tie.
+
+    Chosen by its test accuracy, that would be an accuracy no longer of images that it never saw.
+    """
+    return max(reversed(phases), key=lambda item: item.parts[-1].evaluation.accuracy.value)
 
 
 def pairs(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -161,7 +161,7 @@ class _Session:
             self._store.begin(name)
             failure = self._lacking(name) or self._train(name)
             if failure is not None:
-                tools.progress.note(f"{name} failed: {failure.message}")
+                tools.progress.note(f"{name} failed ({failure.kind})")
                 self._store.write_failure(FailureRecord(SCHEMA_VERSION, name, failure))
 
     def _lacking(self, name: str) -> Failure | None:
@@ -234,17 +234,20 @@ def epoch_text(history: Sequence[EpochResult], epochs: int) -> str:
 
 
 def _with_remedy(failure: Failure, config: TrainConfig, folder: Path) -> Failure:
-    go_on = f"then go on with: leafbench train --resume {folder}"
-    if failure.kind is FailureKind.MEMORY:
-        remedy = (
-            f": a step holds {config.batch_size} images; lower --batch-size or --image-size in a "
-            "new training, or close other programs, " + go_on
-        )
-    elif failure.kind is FailureKind.ERROR:
-        remedy = ""
-    else:
-        remedy = f"; what it printed is in {folder / 'logs'}; {go_on}"
-    return replace(failure, message=f"{failure.message}{remedy}")
+    """The failure with what to do about it; a mistake says that itself."""
+    again = f"train again with: leafbench train --resume {folder}"
+    smaller = f"begin a new training with a lower --batch-size (here {config.batch_size})"
+    remedies = {
+        FailureKind.MEMORY: f"Close other programs and {again}; or {smaller} or --image-size.",
+        FailureKind.CRASH: (
+            f"Look at what it printed in {folder / 'logs'}, and {again}. If it crashes again, too "
+            f"little memory may be why: {smaller}."
+        ),
+        FailureKind.TIMEOUT: f"Look at what it printed in {folder / 'logs'}, and {again}.",
+    }
+    if failure.kind not in remedies:
+        return failure
+    return replace(failure, message=f"{failure.message}. {remedies[failure.kind]}")
 
 
 def _require_unchanged(head: TrainingRecord, loaded: Images, machine: Environment) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+from bench.hold import hold
 from bench.model_records import EvaluationRecord, PartEvaluation
 from bench.model_requests import Answers, EvaluateRequest, PhaseRequest, PredictRequest
 from bench.requests import WorkerFiles
@@ -99,6 +100,7 @@ def _train(request: PhaseRequest) -> None:
     from leafmodel.training.full import train
 
     folder = Path(request.folder)
+    hold(folder)  # against a worker that outlives the command that started it, by a step
     files = decode(Path(request.files).read_bytes(), WorkerFiles, request.files)
     checkpoints = Checkpoints(folder / "checkpoints", request.identity)
     job = _job(request, files)

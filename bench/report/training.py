@@ -10,7 +10,7 @@ import msgspec
 
 from bench.errors import StoreError
 from bench.model_records import TrainingRecord
-from bench.model_results import Comparison, PhaseResult, TrainingResults, compute
+from bench.model_results import Comparison, PhaseResult, TrainingResults, chosen, compute
 from bench.model_store import phase_folder, read
 from bench.report import evaluation, formats, model_card, provenance
 from bench.report.training_figures import confusion_name, figures
@@ -63,7 +63,7 @@ def markdown(results: TrainingResults) -> str:
 def _opening(results: TrainingResults) -> str:
     if not results.phases:
         return "# No phase has been trained yet"
-    best = max(results.phases, key=lambda item: item.headline.evaluation.accuracy.value)
+    best = chosen(results.phases)
     found = best.headline.evaluation
     title = (
         f"# {best.name} names {formats.accuracy(found.accuracy.value)} of "
@@ -74,7 +74,8 @@ def _opening(results: TrainingResults) -> str:
     if missing:
         parts.append(f"**This training is not complete**: no model yet of {', '.join(missing)}.")
     parts += [
-        f"Accuracies are on {_MEANINGS[results.part]}.",
+        f"Accuracies are on {_MEANINGS[results.part]}. The phase in the title is the one with the "
+        "best validation accuracy.",
         evaluation.accuracies(_evaluations(results)),
         "![Loss and accuracy of each phase](figures/curves.png)",
     ]
@@ -107,8 +108,8 @@ def comparison(item: Comparison, part: str) -> str:
     found = item.paired
     difference = found.difference
     counts = (
-        f"of {formats.plural(found.images, f'{part} image')}, {found.only_second:,} are named "
-        f"rightly by {item.second} alone and {found.only_first:,} by {item.first} alone: "
+        f"of {formats.plural(found.images, f'{part} image')}, {_are(found.only_second)} named "
+        f"rightly by {item.second} alone, {found.only_first:,} by {item.first} alone: "
     )
     points = (
         f"{_points(difference.value)} points ({_points(difference.low)} to "
@@ -120,6 +121,10 @@ def comparison(item: Comparison, part: str) -> str:
         word = "better" if difference.value > 0 else "worse"
         verdict = f"Beyond chance, **{item.second}** is {word} than **{item.first}**"
     return f"{verdict}: {counts}{points}."
+
+
+def _are(count: int) -> str:
+    return f"{count:,} is" if count == 1 else f"{count:,} are"
 
 
 def _points(share: float | None) -> str:
@@ -147,7 +152,8 @@ def _phases(results: TrainingResults) -> str:
         f"## What was trained\n\n{formats.text_table(header, rows)}\n\n"
         "The epoch that was kept is the one with the lowest validation loss. *Wall time* is of "
         "training and validation on this machine as it was: **not a benchmark**, see `leafbench "
-        "run` for that. What each phase is made of stands in `<phase>/card.md`."
+        "run` for that. What each phase is made of stands in `<phase>/card.md`; every epoch in "
+        "`<phase>/history.csv`, and for TensorBoard below `tensorboard/`."
     )
 
 

@@ -23,6 +23,7 @@ WITHOUT_TENSORFLOW = (
     "leafmodel.evaluate",
     "leafmodel.model_card",
     "leafmodel.models.catalogue",
+    "leafmodel.paired",
     "leafmodel.pipelines.facts",
     "leafmodel.pipelines.spec",
     "leafmodel.training.checkpoints",

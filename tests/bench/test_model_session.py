@@ -120,8 +120,11 @@ def test_what_continues_a_failed_phase_is_not_trained_and_the_rest_is(
     assert ended.exit_code == 1
     words = {record.phase: record.failure.message for record in ended.failures}
     assert words["finetune"] == "not trained, because it continues transfer, which has no model"
-    assert words["transfer"].startswith("killed by the system: a step holds 4 images; lower --bat")
-    assert str(out) in words["transfer"]
+    assert words["transfer"] == (
+        "killed by the system. Close other programs and train again with: leafbench train --resume "
+        f"{out.resolve()}; or begin a new training with a lower --batch-size (here 4) or "
+        "--image-size."
+    )
     report = (out / "report.md").read_text()
     assert "no model yet of transfer, finetune" in report
 

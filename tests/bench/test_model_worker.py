@@ -40,6 +40,7 @@ def _request(folder: Path, data: Path, **changes: object) -> Path:
     files = folder / "files.json"
     files.write_bytes(encode(loaded.files))
     out = folder / "cnn_dense_units_4"
+    out.mkdir()
     places = Places(str(files), str(folder / "work"), str(out), str(folder / "tensorboard"), "")
     path = folder / "cnn.train.json"
     path.write_bytes(encode(request(wanted, PHASE, loaded.summary, VERSIONS, places)))
