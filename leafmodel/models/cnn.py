@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from leafmodel.errors import ModelError
-from leafmodel.models.head import classifier, disturbed
+from leafmodel.models.head import NORM_MOMENTUM, classifier, disturbed
 from leafmodel.training.phases import Phase
 
 
@@ -26,7 +26,7 @@ def build(phase: Phase, image_size: int, classes: int) -> Any:
     x = layers.Rescaling(1 / 255)(x)
     for filters in phase.filters:
         x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        x = layers.BatchNormalization()(x)
+        x = layers.BatchNormalization(momentum=NORM_MOMENTUM)(x)
         x = layers.MaxPooling2D()(x)
     outputs = classifier(layers.Flatten()(x), phase, classes)
     return keras.Model(inputs, outputs, name="cnn")

@@ -9,6 +9,9 @@ import keras
 from leafmodel.training.improvements import Improvement
 from leafmodel.training.phases import Phase
 
+# With Keras' 0.99 a validation stays at guessing for some hundred steps, while the statistics that
+# it normalises with crawl from their zeros and ones; small studies have dozens of steps.
+NORM_MOMENTUM = 0.9
 CROP = 7 / 8
 NOISE = 0.05  # standard deviation, as a share of the grey range
 

@@ -11,13 +11,9 @@ import keras
 
 from leafmodel.models import backbone, cnn
 from leafmodel.models.freezing import unfreeze
-from leafmodel.models.head import classifier, disturbed
+from leafmodel.models.head import NORM_MOMENTUM, classifier, disturbed
 from leafmodel.training.improvements import Improvement
 from leafmodel.training.phases import Phase
-
-
-# With Keras' 0.99 a validation means little before some hundred steps; small studies have dozens.
-NORM_MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
