@@ -103,10 +103,10 @@ def _require_known(folder: Folder, card: Card, model: Path) -> None:
     if not extra:
         return
     missing = [name for name in card.class_names if name not in folder.class_names]
+    lacks = f" It lacks: {', '.join(missing)}." if 0 < len(missing) < len(card.class_names) else ""
     raise ModelError(
         f"{folder.root} holds classes that {model} was not trained for: {', '.join(extra)}."
-        + (f" It lacks: {', '.join(missing)}." if missing else "")
-        + f" The model's are: {', '.join(card.class_names)}. Rename the folders if they mean the "
+        f"{lacks} The model's are: {', '.join(card.class_names)}. Rename the folders if they mean the "
         "same, or leave out the others."
     )
 

@@ -14,7 +14,6 @@ from leafmodel.data.check import check
 from leafmodel.data.folder import FORMATS, Folder, ImageFile
 from leafmodel.data.prepare import prepare
 from leafmodel.errors import DataError
-from leafmodel.evaluate import Estimate
 from leafmodel.model_card import Card, Measured, read_card
 
 # Below either, an answer is called unsure: less than half, or a rival almost as likely.
@@ -31,6 +30,15 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Alike:
+    """Images with answers of like confidence, and how many of those answers were right."""
+
+    part: str
+    images: int
+    right: int
+
+
+@dataclass(frozen=True)
 class Named:
     """What a model says of an image.
 
@@ -39,8 +47,8 @@ class Named:
         margin: probability of the first less that of the second.
         entropy: of the probabilities, as a share of that of a guess: 0 is all on one class, 1 is
             all alike.
-        alike: how often, among the images that the model was measured with, an answer as confident
-            as this one was right; None if there were none.
+        alike: how many of the images that the model was measured with had an answer about as
+            confident as this one, and of how many that was right.
     """
 
     path: str
@@ -48,7 +56,7 @@ class Named:
     margin: float
     entropy: float
     unsure: bool
-    alike: Estimate | None
+    alike: Alike
     statement: str
 
 
@@ -104,8 +112,7 @@ def named(path: str, probabilities: Sequence[float], card: Card) -> Named:
     )
     best, margin = ranked[0].probability, ranked[0].probability - ranked[1].probability
     unsure = best < SURE or margin < SURE_MARGIN
-    part = card.measured[0]
-    alike = _alike(part, best)
+    alike = _alike(card.measured[0], best)
     return Named(
         path=path,
         shares=tuple(ranked),
@@ -113,20 +120,18 @@ def named(path: str, probabilities: Sequence[float], card: Card) -> Named:
         entropy=-math.fsum(p * math.log(p) for p in values if p > 0) / math.log(classes),
         unsure=unsure,
         alike=alike,
-        statement=_statement(ranked, unsure, part, alike),
+        statement=_statement(ranked, unsure, alike),
     )
 
 
-def _alike(part: Measured, confidence: float) -> Estimate | None:
+def _alike(part: Measured, confidence: float) -> Alike:
     for item in part.bins:
-        if item.low < confidence <= item.high:
-            return item.accuracy
-    return None
+        if item.low < confidence <= item.high and item.accuracy is not None:
+            return Alike(part.part, item.images, round(item.accuracy.value * item.images))
+    return Alike(part.part, 0, 0)
 
 
-def _statement(
-    ranked: Sequence[Share], unsure: bool, part: Measured, alike: Estimate | None
-) -> str:
+def _statement(ranked: Sequence[Share], unsure: bool, alike: Alike) -> str:
     best, second = ranked[0], ranked[1]
     if unsure:
         text = (
@@ -138,9 +143,12 @@ def _statement(
             f"if it is one of these {len(ranked)} leaves, most likely {best.name}; next is "
             f"{second.name} with {second.probability:.0%}"
         )
-    if alike is None:
-        return f"{text}. No {part.part} image had an answer of such confidence."
-    return f"{text}. Of the {part.part} images with such an answer, {alike.value:.0%} were right."
+    if not alike.images:
+        return f"{text}. No {alike.part} image had an answer of such confidence."
+    return (
+        f"{text}. Of {alike.images} {alike.part} images with about such confidence, {alike.right} "
+        "were named rightly."
+    )
 
 
 def _images(paths: Sequence[Path]) -> tuple[ImageFile, ...]:
