@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.evidence import Evidence, Finding, Severity, where
-from bench.schema import EpochRecord, TrialStatus
+from bench.schema import EpochRecord, FailureKind, TrialRecord, TrialStatus
 from bench.stats import MIN_BLOCKS
 
 # One steady epoch tells nothing about the next.
@@ -32,9 +32,19 @@ def _failed_trials(evidence: Evidence) -> Iterator[Finding]:
             Severity.PROBLEM,
             f"{len(failed)} of {len(evidence.trials)} trials failed and count for nothing",
             ", ".join(sorted({trial.spec.variant for trial in failed})),
-            "read the end of their logs below; mend the cause and run again",
+            _remedy(failed),
             cost_share=len(failed) / len(evidence.trials),
         )
+
+
+def _remedy(failed: Sequence[TrialRecord]) -> str:
+    kinds = {trial.failure.kind for trial in failed if trial.failure}
+    if FailureKind.MEMORY in kinds:
+        return (
+            "memory ran out: lower --batch-size or --image-size, leave out variants that keep "
+            "images in memory, or close other programs; then run again"
+        )
+    return "read the end of their logs below; mend the cause and run again"
 
 
 def _partial(evidence: Evidence) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import pytest
 
 from bench.evidence import Severity
 from bench.results import compute
-from bench.schema import TrialRecord
+from bench.schema import FailureKind, TrialRecord
 from leafmodel.pipelines.facts import ProofStatus
 from tests.bench.samples import (
     SECOND,
@@ -185,6 +185,14 @@ def test_failed_trials():
     first, *rest = quiet(run)
     found = find(run, [failed_record(first.spec), *rest])["failed-trials"]
     assert (found.severity, found.where) == (Severity.PROBLEM, "default")
+    assert "read the end of their logs" in found.remedy
+
+
+def test_where_memory_ran_out_the_remedy_says_what_to_lower():
+    run = run_record()
+    first, *rest = quiet(run)
+    killed = failed_record(first.spec, FailureKind.MEMORY)
+    assert "lower --batch-size" in find(run, [killed, *rest])["failed-trials"].remedy
 
 
 def test_a_partial_run():
