@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bench.config import (
+    for_machine,
     listing,
     make_config,
     suite_names,
@@ -228,3 +229,50 @@ def test_the_suites_about_one_phase_at_length_profile_what_tells() -> None:
 )
 def test_profiles_that_cannot_be_are_refused(given: dict[str, Any], message: str) -> None:
     assert message in refused("smoke", given)
+
+
+@pytest.mark.parametrize(
+    ("given", "share"), [("0.9", 0.9), ("90%", 0.9), (0.75, 0.75), (1, 1.0), (" 62.5 % ", 0.625)]
+)
+def test_an_accuracy_is_a_share_or_a_percentage(given: object, share: float) -> None:
+    assert make_config("quick", {"until_accuracy": given}).until_accuracy == pytest.approx(share)
+
+
+@pytest.mark.parametrize("given", ["0", "1.01", "101%", "-0.5", "high", "nan", True])
+def test_an_accuracy_that_cannot_be_is_refused(given: object) -> None:
+    assert "--until-accuracy must be an accuracy" in refused("quick", {"until_accuracy": given})
+
+
+def test_phases_can_be_changed() -> None:
+    config = make_config("quick", {"phases": "cnn+dropout=0.5,finetune+mish"})
+    assert config.phases == ("cnn+dropout=0.5", "finetune+mish")
+
+
+def test_a_feature_cache_needs_a_phase_whose_backbone_is_frozen() -> None:
+    variants = "default,in_model,feature_cache"
+    message = refused("quick", {"variants": variants})
+    assert "'feature_cache' caches what a frozen backbone makes of each image" in message
+    assert "has no meaning in: cnn" in message
+    both = {"variants": variants, "phases": "cnn,transfer"}
+    assert make_config("quick", both).variants[-1] == "feature_cache"
+    message = refused("quick", {**both, "candidate": "feature_cache"})
+    assert "has no meaning in: cnn" in message
+
+
+def test_the_backbone_is_named_for_the_machine_where_nobody_named_one() -> None:
+    config = make_config("quick", {"phases": "transfer"})
+    assert for_machine(config, ()).backbone == "efficientnet_lite0"
+    assert for_machine(config, ("NVIDIA H100",)).backbone == "efficientnet_b4"
+    named = make_config("quick", {"phases": "transfer", "backbone": "efficientnet_lite2"})
+    assert for_machine(named, ("NVIDIA H100",)).backbone == "efficientnet_lite2"
+
+
+def test_a_run_without_pretrained_phases_has_no_backbone() -> None:
+    config = for_machine(make_config("quick", {"backbone": "efficientnet_b0"}), ())
+    assert (config.backbone, config.weights) == ("", "")
+
+
+def test_an_unknown_backbone_is_refused_before_anything_runs() -> None:
+    config = make_config("quick", {"phases": "transfer", "backbone": "efficientnet_lite9"})
+    with pytest.raises(ConfigError, match=r"--backbone, --weights: .*efficientnet_lite9"):
+        for_machine(config, ())

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from bench import plan
-from bench.schema import ProfileMode, TrialKind
+from bench.schema import ProfileMode, RunConfig, TrialKind
 from leafmodel.pipelines.spec import Augment, Loader
 from tests.bench.samples import run_config
 
@@ -140,3 +140,45 @@ def test_a_profile_is_one_short_trial_with_its_window_in_the_second_epoch() -> N
     assert (spec.trial.epochs, spec.window.epoch) == (2, 1)
     assert (spec.window.first_step, spec.window.steps, spec.window.steps_needed) == (3, 12, 17)
     assert spec.trial.batch_size == config.batch_size
+
+
+def phases_config() -> RunConfig:
+    return replace(
+        CONFIG,
+        variants=("default", "in_model", "feature_cache"),
+        phases=("cnn", "transfer", "finetune+input_380"),
+        backbone="efficientnet_lite0",
+        weights="imagenet",
+        epochs=9,
+        blocks=1,
+    )
+
+
+def test_cached_features_are_tried_only_where_the_backbone_is_frozen() -> None:
+    trials = plan.build(phases_config())
+    assert {t.phase for t in trials if t.variant == "feature_cache"} == {"transfer"}
+
+
+def test_trials_know_their_backbone_and_their_phases_image_size() -> None:
+    trials = {trial.phase: trial for trial in plan.build(phases_config())}
+    assert (trials["cnn"].backbone, trials["cnn"].weights) == ("", "")
+    assert trials["transfer"].backbone == "efficientnet_lite0"
+    assert trials["transfer"].image_size == CONFIG.image_size
+    assert trials["finetune+input_380"].image_size == 380
+    assert "finetune_input_380" in trials["finetune+input_380"].name
+
+
+def test_trials_that_only_time_are_short() -> None:
+    trials = plan.build(phases_config())
+    lengths = {(t.kind, t.replica): t.epochs for t in trials}
+    assert lengths == {
+        (TrialKind.TRAIN, 0): 9,
+        (TrialKind.TRAIN, 1): plan.TIMING_EPOCHS,
+        (TrialKind.CEILING, 0): plan.TIMING_EPOCHS,
+    }
+
+
+def test_without_augmentation_a_feature_cache_keeps_one_pass() -> None:
+    several = "feature_cache+augment=model+feature_passes=4"
+    config = replace(phases_config(), variants=(several,), augment=False)
+    assert plan.pipelines(config)[several].feature_passes == 1
