@@ -106,8 +106,8 @@ def _require_known(folder: Folder, card: Card, model: Path) -> None:
     lacks = f" It lacks: {', '.join(missing)}." if 0 < len(missing) < len(card.class_names) else ""
     raise ModelError(
         f"{folder.root} holds classes that {model} was not trained for: {', '.join(extra)}."
-        f"{lacks} The model's are: {', '.join(card.class_names)}. Rename the folders if they mean the "
-        "same, or leave out the others."
+        f"{lacks} The model's are: {', '.join(card.class_names)}. Rename the folders if they mean "
+        "the same, or leave out the others."
     )
 
 
@@ -141,4 +141,4 @@ def _notes(
             "classes; with images of these, more would be taken for one another."
         )
     if skipped:
-        yield f"{skipped} files were left out, because they cannot be read."
+        yield f"Left out, because they cannot be read: {skipped} of the folder's files."

@@ -146,8 +146,8 @@ def _statement(ranked: Sequence[Share], unsure: bool, alike: Alike) -> str:
     if not alike.images:
         return f"{text}. No {alike.part} image had an answer of such confidence."
     return (
-        f"{text}. Of {alike.images} {alike.part} images with about such confidence, {alike.right} "
-        "were named rightly."
+        f"{text}. Named rightly with about such confidence: {alike.right} of {alike.images} "
+        f"{alike.part} images."
     )
 
 

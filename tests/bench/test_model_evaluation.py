@@ -119,7 +119,7 @@ def test_bad_files_are_refused_or_left_out_and_said(model: Path, make_folder: Ma
     found = _evaluate(model, folder, worker, skip=True)
     assert len(worker.asked[0].files) == 4
     assert len(found.skipped) == 1
-    assert "1 files were left out, because they cannot be read." in found.notes
+    assert "Left out, because they cannot be read: 1 of the folder's files." in found.notes
 
 
 @pytest.mark.parametrize(

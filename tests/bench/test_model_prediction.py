@@ -92,7 +92,7 @@ def test_unsure_is_held_against_guessing() -> None:
 def test_an_answer_is_held_against_how_often_such_answers_were_right() -> None:
     """The made-up model's answers had 0.8 each, and 27 of 30 were right."""
     like = named("leaf.jpg", (0.8, 0.1, 0.1), card())
-    assert "Of 30 test images with about such confidence, 27 were named rightly." in like.statement
+    assert "Named rightly with about such confidence: 27 of 30 test images." in like.statement
     unlike = named("leaf.jpg", (0.98, 0.01, 0.01), card())
     assert unlike.alike.images == 0
     assert "No test image had an answer of such confidence." in unlike.statement
