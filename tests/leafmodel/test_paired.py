@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -42,6 +42,7 @@ def test_equal_answers_cannot_be_told_apart() -> None:
     assert not found.is_beyond_chance
 
 
+@settings(deadline=None)
 @given(CALLS)
 def test_swapping_the_models_turns_the_sign_and_nothing_else(
     calls: list[tuple[int, int, int]],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leafmodel.training.history import (
@@ -35,6 +35,7 @@ def _with_losses(*losses: float | None) -> list[EpochResult]:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(RESULT))
 def test_lines_and_rows_come_back_as_they_were(history: list[EpochResult]) -> None:
     assert from_json_lines(to_json_lines(history)) == tuple(history)
