@@ -170,9 +170,8 @@ def _equal_epochs(results: StudyResults) -> str:
     most, fewest = (config.epochs * math.ceil(images / size) for size in (small, large))
     return (
         f"Every training has equal epochs, not equal updates: {most:,} with batches of {small:g}, "
-        f"{fewest:,} with batches of {large:g}. Batch normalisation's running averages, which "
-        "validation uses, follow by 1% an update and take some hundreds to settle; and a setting "
-        f"that learns slowly may be the better one after more than {config.epochs} epochs."
+        f"{fewest:,} with batches of {large:g}. A setting that learns slowly may be the better one "
+        f"after more than {config.epochs} epochs."
     )
 
 
