@@ -6,6 +6,7 @@ PYTHON ?= python3
 SUITE  ?= quick
 DATA   ?= data/leaves
 IMAGES ?= 1843
+PHASE  ?= improved
 RUN    ?= reports/latest
 
 VENV      := .venv
@@ -13,11 +14,11 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install data bench bench-smoke report trace test lint format benchmarks lock clean
+.PHONY: help install data bench bench-smoke report trace train tune test lint format benchmarks lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: SUITE=$(SUITE) DATA=$(DATA) RUN=$(RUN) IMAGES=$(IMAGES) (leaves that 'data' makes)"
+	@echo "  variables: SUITE=$(SUITE) DATA=$(DATA) RUN=$(RUN) PHASE=$(PHASE) IMAGES=$(IMAGES) (leaves that 'data' makes)"
 
 install: $(INSTALLED) ## make .venv from requirements.lock, with leafbench in it
 
@@ -44,6 +45,12 @@ report: $(INSTALLED) ## write the report of a run again (RUN)
 
 trace: $(INSTALLED) ## look at a run, its scalars and its traces in TensorBoard (RUN)
 	$(BIN)/leafbench trace "$(RUN)"
+
+train: $(INSTALLED) $(if $(filter data/leaves,$(DATA)),data/leaves/manifest.json) ## train a phase to its end (PHASE, DATA)
+	$(BIN)/leafbench train --phase "$(PHASE)" --data "$(DATA)"
+
+tune: $(INSTALLED) $(if $(filter data/leaves,$(DATA)),data/leaves/manifest.json) ## study the CNN's hyperparameters (DATA)
+	$(BIN)/leafbench tune --data "$(DATA)"
 
 test: $(INSTALLED) ## the tests
 	$(BIN)/python -m pytest

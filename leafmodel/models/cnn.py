@@ -7,23 +7,22 @@ from typing import Any
 import keras
 
 from leafmodel.errors import ModelError
-from leafmodel.models.head import NORM_MOMENTUM, classifier, disturbed
+from leafmodel.models.head import NORM_MOMENTUM, classifier
 from leafmodel.training.phases import Phase
 
 
-def build(phase: Phase, image_size: int, classes: int) -> Any:
+def build(phase: Phase, side: int, classes: int) -> Any:
     """Convolution, ReLU, batch normalisation and max pooling a block; dense; softmax.
 
-    Takes (batch, image_size, image_size, 3) in 0-255, gives (batch, classes) probabilities.
+    Takes (batch, side, side, 3) in 0-255, gives (batch, classes) probabilities.
 
     Raises:
         ModelError: the images are too small for so many blocks.
     """
     layers = keras.layers
-    inputs = keras.Input((image_size, image_size, 3), name="image")
-    x = disturbed(inputs, phase, image_size)
-    _require_room(phase, x.shape[1])
-    x = layers.Rescaling(1 / 255)(x)
+    _require_room(phase, side)
+    inputs = keras.Input((side, side, 3), name="image")
+    x = layers.Rescaling(1 / 255)(inputs)
     for filters in phase.filters:
         x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
         x = layers.BatchNormalization(momentum=NORM_MOMENTUM)(x)

@@ -16,20 +16,37 @@ CROP = 7 / 8
 NOISE = 0.05  # standard deviation, as a share of the grey range
 
 
-def disturbed(images: Any, phase: Phase, image_size: int) -> Any:
-    """The images as this phase's network sees them while it trains; untouched by most phases.
+def side_seen(phase: Phase, image_size: int) -> int:
+    """Side, in pixels, of what the network sees of an image."""
+    return round(CROP * image_size) if phase.has(Improvement.RANDOM_CROP) else image_size
 
-    A crop is taken from the middle, and no noise is added, outside training.
+
+def disturbance(phase: Phase, image_size: int) -> tuple[Any, ...]:
+    """Layers that change the images while this phase trains, and then only; none for most phases.
+
+    They stand before the network and not in it, since Keras' `RandomCrop` (3.15) crops nothing
+    outside training.
     """
-    x = images
+    layers = keras.layers
+    found: list[Any] = []
     if phase.has(Improvement.RANDOM_CROP):
-        side = round(CROP * image_size)
-        x = keras.layers.RandomCrop(side, side, name="random_crop")(x)
+        side = side_seen(phase, image_size)
+        found.append(layers.RandomCrop(side, side, name="random_crop"))
     if phase.has(Improvement.GAUSSIAN_NOISE):
-        x = keras.layers.Rescaling(1 / 255)(x)  # the layer takes no deviation above 1
-        x = keras.layers.GaussianNoise(NOISE, name="noise")(x)
-        x = keras.layers.Rescaling(255.0)(x)
-    return x
+        found.append(layers.Rescaling(1 / 255))  # the layer behind it takes no deviation above 1
+        found.append(layers.GaussianNoise(NOISE, name="noise"))
+        found.append(layers.Rescaling(255.0))
+    return tuple(found)
+
+
+def seen(images: Any, phase: Phase, image_size: int) -> Any:
+    """The middle of the images, as large as a crop; all of them where the phase crops nothing."""
+    cut = image_size - side_seen(phase, image_size)
+    if not cut:
+        return images
+    # Not `CenterCrop`: called without `training` it makes every layer behind it train (3.15).
+    before, after = cut // 2, cut - cut // 2
+    return keras.layers.Cropping2D(((before, after), (before, after)))(images)
 
 
 def classifier(features: Any, phase: Phase, classes: int) -> Any:

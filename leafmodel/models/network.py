@@ -11,7 +11,7 @@ import keras
 
 from leafmodel.models import backbone, cnn
 from leafmodel.models.freezing import unfreeze
-from leafmodel.models.head import NORM_MOMENTUM, classifier, disturbed
+from leafmodel.models.head import NORM_MOMENTUM, classifier, disturbance, seen, side_seen
 from leafmodel.training.improvements import Improvement
 from leafmodel.training.phases import Phase
 
@@ -29,15 +29,20 @@ DEFAULT_BACKBONE = BackboneChoice()
 
 @dataclass(frozen=True)
 class Network:
-    """A network and the two parts that it is made of; all three share their weights.
+    """A network and the parts that it is made of; all share their weights.
 
     Attributes:
         whole: (batch, size, size, 3) in 0-255 -> (batch, classes) probabilities.
-        extractor: the same images -> features; None where the network is trained from zero.
+        front: layers that disturb the images before `core` while the phase trains.
+        core: what `front` gives -> probabilities; trained in its place. It is `whole` itself unless
+            the phase crops its images.
+        extractor: the images of `whole` -> features; None where it is trained from zero.
         head: features -> probabilities; None likewise.
     """
 
     whole: Any
+    front: tuple[Any, ...]
+    core: Any
     extractor: Any = None
     head: Any = None
 
@@ -48,31 +53,44 @@ def build(phase: Phase, image_size: int, classes: int, choice: BackboneChoice) -
     Raises:
         ModelError: there is no such backbone, or its weights do not fit.
     """
-    with _precision(phase):
-        if not phase.has_backbone:
-            return Network(cnn.build(phase, image_size, classes))
-        extractor = _extractor(phase, image_size, choice)
-        features = keras.Input(extractor.output_shape[1:], name="features")
-        x = keras.layers.BatchNormalization(momentum=NORM_MOMENTUM, name="feature_norm")(features)
-        head = keras.Model(features, classifier(x, phase, classes), name="head")
-        images = keras.Input((image_size, image_size, 3), name="image")
-        whole = keras.Model(images, head(extractor(images)), name="network")
-        return Network(whole, extractor, head)
-
-
-def _extractor(phase: Phase, image_size: int, choice: BackboneChoice) -> Any:
-    """The backbone behind what disturbs its input.
-
-    It always runs in inference mode, so that batch normalisation keeps the statistics that it was
-    pretrained with, also where its last blocks train.
-    """
+    side = side_seen(phase, image_size)
     images = keras.Input((image_size, image_size, 3), name="image")
-    x = disturbed(images, phase, image_size)
-    pretrained = backbone(
-        choice.name, weights=choice.weights, pooling="avg", input_shape=tuple(x.shape[1:])
+    middle = seen(images, phase, image_size)
+    with _precision(phase):
+        front = disturbance(phase, image_size)
+        if not phase.has_backbone:
+            core = cnn.build(phase, side, classes)
+            return Network(_behind(images, middle, core), front, core)
+        pretrained = _pretrained(phase, side, choice)
+        head = _head(phase, pretrained.output_shape[1:], classes)
+        inputs = keras.Input((side, side, 3), name="image")
+        core = keras.Model(inputs, head(pretrained(inputs, training=False)), name="network")
+        extractor = keras.Model(images, pretrained(middle, training=False), name="extractor")
+        return Network(_behind(images, middle, core), front, core, extractor, head)
+
+
+def _behind(images: Any, middle: Any, core: Any) -> Any:
+    """The network on whole images: `core` itself where nothing is cropped."""
+    return core if middle is images else keras.Model(images, core(middle), name="cropped")
+
+
+def _pretrained(phase: Phase, side: int, choice: BackboneChoice) -> Any:
+    """The backbone with what trains of it; it is always called in inference mode.
+
+    So batch normalisation keeps the statistics that it was pretrained with, also where the last
+    blocks train.
+    """
+    found = backbone(
+        choice.name, weights=choice.weights, pooling="avg", input_shape=(side, side, 3)
     )
-    unfreeze(pretrained, phase.unfreeze)
-    return keras.Model(images, pretrained(x, training=False), name="extractor")
+    unfreeze(found, phase.unfreeze)
+    return found
+
+
+def _head(phase: Phase, shape: tuple[int, ...], classes: int) -> Any:
+    features = keras.Input(shape, name="features")
+    x = keras.layers.BatchNormalization(momentum=NORM_MOMENTUM, name="feature_norm")(features)
+    return keras.Model(features, classifier(x, phase, classes), name="head")
 
 
 @contextmanager

@@ -68,9 +68,9 @@ def _outputs(phase: Phase, pipeline: Pipeline, parts: Network, inputs: Any) -> A
             )
         return parts.head(pipeline.features.attach(parts.extractor)(inputs))
     x = inputs
-    for layer in pipeline.front:
+    for layer in (*pipeline.front, *parts.front):
         x = layer(x)
-    return parts.whole(x)
+    return parts.core(x)
 
 
 def _input(pipeline: Pipeline, image_size: int) -> Any:

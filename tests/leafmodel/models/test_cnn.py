@@ -9,7 +9,7 @@ from leafmodel.training.phases import PHASES
 
 
 def test_the_cnn_is_the_claims() -> None:
-    model = build(PHASES["cnn"], image_size=256, classes=14)
+    model = build(PHASES["cnn"], side=256, classes=14)
     kinds = [type(layer).__name__ for layer in model.layers]
     block = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
     assert kinds == [
@@ -26,6 +26,6 @@ def test_the_cnn_is_the_claims() -> None:
 
 
 def test_it_takes_raw_pixels_and_gives_probabilities() -> None:
-    model = build(PHASES["cnn"], image_size=32, classes=3)
+    model = build(PHASES["cnn"], side=32, classes=3)
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     np.testing.assert_allclose(np.asarray(model(images)).sum(axis=1), [1, 1], rtol=1e-5)

@@ -66,12 +66,24 @@ def test_improvements_change_the_head(name: str) -> None:
 
 @pytest.mark.parametrize("improvement", ["random_crop", "gaussian_noise"])
 def test_disturbances_act_while_training_alone(improvement: str) -> None:
-    probe = before_the_first_convolution(made(f"cnn+{improvement}", size=48))
+    network = made(f"cnn+{improvement}", size=48)
     varied = images(1, size=48)
-    calm = [np.asarray(probe(varied, training=False)) for _ in range(2)]
-    np.testing.assert_array_equal(*calm)
-    seen = [np.asarray(probe(varied, training=True)) for _ in range(6)]
+    seen = [through(network.front, varied) for _ in range(6)]
     assert max(np.abs(seen[0] - other).max() for other in seen[1:]) > 0
+    answers = [np.asarray(network.whole(varied, training=False)) for _ in range(2)]
+    np.testing.assert_array_equal(*answers)
+    assert answers[0].shape == (1, 3)
+
+
+def test_outside_training_a_network_that_crops_sees_the_middle() -> None:
+    for name in ("cnn", "transfer"):
+        network = made(f"{name}+random_crop", size=64)
+        whole = images(1, size=64)
+        middle = whole[:, 4:60, 4:60]
+        np.testing.assert_allclose(
+            np.asarray(network.whole(whole)), np.asarray(network.core(middle)), rtol=1e-5
+        )
+        assert through(network.front, whole).shape == middle.shape
 
 
 def test_images_that_a_crop_makes_too_small_are_refused() -> None:
@@ -79,16 +91,24 @@ def test_images_that_a_crop_makes_too_small_are_refused() -> None:
         made("cnn+random_crop")
 
 
-def before_the_first_convolution(network: Network) -> keras.Model:
-    layers = network.whole.layers
-    first = next(layer for layer in layers if isinstance(layer, keras.layers.Conv2D))
-    return keras.Model(network.whole.input, first.input)
+def through(front: tuple[keras.layers.Layer, ...], images: np.ndarray) -> np.ndarray:
+    """The images behind the layers, in training."""
+    for layer in front:
+        images = layer(images, training=True)
+    return np.asarray(images)
+
+
+def test_most_phases_disturb_nothing() -> None:
+    network = made("transfer+mish")
+    assert network.front == ()
+    assert network.core is network.whole
 
 
 def test_noise_is_five_percent_of_the_grey_range() -> None:
-    probe = before_the_first_convolution(made("cnn+gaussian_noise"))
     grey = np.full((4, 32, 32, 3), 128.0, np.float32)
-    assert np.asarray(probe(grey, training=True)).std() == pytest.approx(0.05, rel=0.05)
+    disturbed = through(made("cnn+gaussian_noise").front, grey)
+    assert disturbed.std() == pytest.approx(0.05 * 255, rel=0.05)
+    assert disturbed.mean() == pytest.approx(128.0, abs=1.0)
 
 
 def test_mixed_precision_computes_in_bfloat16_and_answers_in_float32() -> None:

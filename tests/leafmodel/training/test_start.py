@@ -34,7 +34,7 @@ def test_a_start_trains_the_head_and_not_the_backbone(given: PipelineInput) -> N
     assert network.output_shape == (None, 2)
     keras.utils.set_random_seed(0)
     fresh = build(phase("transfer"), 32, 2, BARE)
-    for part, moves in (("extractor", False), ("head", True)):
+    for part, moves in (("efficientnet_lite0", False), ("head", True)):
         before, after = fresh.whole.get_layer(part), network.get_layer(part)
         same = all(
             np.array_equal(a, b)
