@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
-from bench.model_commands import evaluate, predict, train
+from bench.training.commands import evaluate, predict, train
 from bench.tune_command import tune
 from leafmodel.errors import LeafmodelError
 

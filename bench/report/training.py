@@ -9,12 +9,12 @@ from pathlib import Path, PurePath
 import msgspec
 
 from bench.errors import StoreError
-from bench.model_records import TrainingRecord
-from bench.model_results import Comparison, PhaseResult, TrainingResults, chosen, compute
-from bench.model_store import phase_folder, read
 from bench.report import evaluation, formats, model_card, provenance
 from bench.report.training_figures import confusion_name, figures
 from bench.store import write_whole
+from bench.training.records import TrainingRecord
+from bench.training.results import Comparison, PhaseResult, TrainingResults, chosen, compute
+from bench.training.store import phase_folder, read
 from leafmodel.evaluate import Evaluation
 from leafmodel.training.phases import phase
 

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from bench.model_results import PhaseResult, TrainingResults
 from bench.plan import as_file_name
 from bench.report import canvas, evaluation_figures
 from bench.report.canvas import GREY, INK
+from bench.training.results import PhaseResult, TrainingResults
 
 ROW = 2.5
 _STYLES: Mapping[str, Mapping[str, Any]] = {

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {"tensorflow", "keras", "pandas", "matplotlib", "scipy", "numpy", "PIL", "cv2", "rich"}
 TRAINING_MODULES = {
     "bench/worker.py",
-    "bench/model_worker.py",
+    "bench/training/worker.py",
     "bench/timing.py",
     "bench/profiling.py",
 }
@@ -88,4 +88,4 @@ def test_only_the_training_modules_import_what_needs_tensorflow(path: Path) -> N
 
 @pytest.mark.parametrize("path", sources("bench"), ids=lambda p: p.stem)
 def test_nobody_imports_the_worker(path: Path) -> None:
-    assert not {"bench.worker", "bench.model_worker"} & imported_by(path)
+    assert not {"bench.worker", "bench.training.worker"} & imported_by(path)

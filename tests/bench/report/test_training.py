@@ -15,12 +15,12 @@ import pytest
 
 from bench.audit import AuditRecord
 from bench.codec import encode
-from bench.model_records import FailureRecord, TrainConfig
-from bench.model_results import TrainingResults, chosen, compute, pairs
 from bench.report.training import comparison, make, markdown
 from bench.schema import SCHEMA_VERSION, Failure, FailureKind
+from bench.training.records import FailureRecord, TrainConfig
+from bench.training.results import TrainingResults, chosen, compute, pairs
 from leafmodel.data.leaks import BorderLeak, Duplicates, LeakAudit
-from tests.bench.model_samples import config, data, finish, head, phase, stored
+from tests.bench.training.samples import config, data, finish, head, phase, stored
 
 GOLDEN = Path(__file__).parent / "golden" / "training.md"
 CNN = [True, True, False] * 30

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from bench.model_records import TrainConfig
-    from bench.model_session import TrainingOutcome, TrainingTools
     from bench.progress import Progress
+    from bench.training.records import TrainConfig
+    from bench.training.session import TrainingOutcome, TrainingTools
 
 EXIT_STATUSES = """
 \b
@@ -78,14 +78,14 @@ def train(as_json: bool, phases: tuple[str, ...], **given: Any) -> int:
     A phase that continues another (finetune, improved) trains that one first. A training that was
     stopped, or killed, goes on behind its last epoch.
     """
-    from bench import model_console
     from bench.launch import interrupt_on_terminate
     from bench.progress import shown
+    from bench.training import console
 
     interrupt_on_terminate()
     with shown() as progress:
         outcome = _carry_out(phases, given, ("leafbench", *sys.argv[1:]), real_tools(progress))
-    model_console.outcome(outcome, as_json)
+    console.outcome(outcome, as_json)
     return outcome.exit_code
 
 
@@ -94,9 +94,9 @@ def real_tools(progress: Progress) -> TrainingTools:
     from datetime import UTC, datetime
 
     from bench import environment
-    from bench.model_process import ModelProcess
-    from bench.model_session import TrainingTools
     from bench.report import training
+    from bench.training.process import ModelProcess
+    from bench.training.session import TrainingTools
 
     return TrainingTools(
         worker=ModelProcess,
@@ -113,9 +113,9 @@ def _carry_out(
     command: tuple[str, ...],
     tools: TrainingTools,
 ) -> TrainingOutcome:
-    from bench import model_session
     from bench.errors import ConfigError
     from bench.launch import REPORTS
+    from bench.training import session
 
     options = {key: value for key, value in given.items() if value is not None}
     resume, out = options.pop("resume", None), options.pop("out", None)
@@ -126,9 +126,9 @@ def _carry_out(
                 f"--resume goes on with a training exactly as it began: leave out {names}, or "
                 "begin a new training without --resume. Only --phase may stand beside it."
             )
-        return model_session.resume(Path(resume), phases, tools)
+        return session.resume(Path(resume), phases, tools)
     folder = Path(out) if out else REPORTS / f"{tools.now():%Y%m%d-%H%M%S}-train"
-    return model_session.start(_config(phases, options), folder, command, tools)
+    return session.start(_config(phases, options), folder, command, tools)
 
 
 def _config(phases: tuple[str, ...], options: Mapping[str, Any]) -> TrainConfig:
@@ -140,8 +140,8 @@ def _config(phases: tuple[str, ...], options: Mapping[str, Any]) -> TrainConfig:
     """
     from bench import environment
     from bench.errors import ConfigError
-    from bench.model_plan import require_possible
-    from bench.model_records import TrainConfig
+    from bench.training.plan import require_possible
+    from bench.training.records import TrainConfig
     from leafmodel.models.catalogue import default_backbone
 
     if not phases:
@@ -164,15 +164,15 @@ def evaluate(model: str, folder: str, skip_bad: bool, out: str | None, as_json: 
 
     Of DIR/test/<class>/* where there is such a part; else of all images in DIR.
     """
-    from bench import model_console, model_evaluation, model_use
     from bench.progress import shown
+    from bench.training import console, evaluation, use
 
     with shown() as progress:
-        tools = model_use.real_tools(progress)
-        found = model_evaluation.evaluate(Path(model), Path(folder), skip_bad, tools)
+        tools = use.real_tools(progress)
+        found = evaluation.evaluate(Path(model), Path(folder), skip_bad, tools)
     if out is not None:
-        model_evaluation.write(found, Path(out))
-    model_console.evaluated(found, out, as_json)
+        evaluation.write(found, Path(out))
+    console.evaluated(found, out, as_json)
 
 
 @click.command(epilog=EXIT_STATUSES)
@@ -182,10 +182,10 @@ def evaluate(model: str, folder: str, skip_bad: bool, out: str | None, as_json: 
 @_as_json
 def predict(model: str, images: tuple[str, ...], top: int, as_json: bool) -> None:
     """Name the leaf on each image, and say how unsure the model is."""
-    from bench import model_console, model_prediction, model_use
     from bench.progress import shown
+    from bench.training import console, prediction, use
 
     with shown() as progress:
-        tools = model_use.real_tools(progress)
-        found = model_prediction.predict(Path(model), [Path(image) for image in images], tools)
-    model_console.predicted(found, top, as_json)
+        tools = use.real_tools(progress)
+        found = prediction.predict(Path(model), [Path(image) for image in images], tools)
+    console.predicted(found, top, as_json)

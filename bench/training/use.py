@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from bench.codec import decode
 from bench.errors import RecordError, WorkerFailedError
-from bench.model_process import ModelProcess
-from bench.model_requests import Request
-from bench.model_session import Worker
 from bench.progress import Progress
 from bench.schema import FailureKind
+from bench.training.process import ModelProcess
+from bench.training.requests import Request
+from bench.training.session import Worker
 from leafmodel.data.check import Problem
 
 LISTED = 10

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from bench import console
 
 if TYPE_CHECKING:
-    from bench.model_evaluation import Evaluated
-    from bench.model_prediction import Predicted
-    from bench.model_session import TrainingOutcome
+    from bench.training.evaluation import Evaluated
+    from bench.training.prediction import Predicted
+    from bench.training.session import TrainingOutcome
 
 
 def outcome(ended: TrainingOutcome, as_json: bool) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.model_plan import Places, request
-from bench.model_process import ModelProcess
 from bench.schema import Failure, FailureKind
-from tests.bench.model_samples import config, data
+from bench.training.plan import Places, request
+from bench.training.process import ModelProcess
+from tests.bench.training.samples import config, data
 
-STUB = (sys.executable, "-m", "tests.bench.stub_model_worker")
+STUB = (sys.executable, "-m", "tests.bench.training.stub_worker")
 Told = tuple[str, int, int]
 PLACES = Places("files.json", "work", "folder", "tensorboard", "")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from bench.codec import encode
 from bench.errors import StoreError
-from bench.model_records import EvaluationRecord
-from bench.model_requests import EvaluateRequest
-from bench.model_use import ANSWERS, UseTools, ask, refusal, scratch
 from bench.schema import SCHEMA_VERSION
 from bench.store import write_whole
+from bench.training.records import EvaluationRecord
+from bench.training.requests import EvaluateRequest
+from bench.training.use import ANSWERS, UseTools, ask, refusal, scratch
 from leafmodel.data.check import Problem, check, fingerprint, without
 from leafmodel.data.folder import Folder, scan
 from leafmodel.data.prepare import prepare

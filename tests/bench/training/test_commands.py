@@ -5,16 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.bench.test_model_session import FakeWorker
 
-from bench import launch, model_commands, model_use
+from bench import launch
 from bench.cli import main
-from bench.model_session import TrainingTools
-from bench.model_use import UseTools
 from bench.report import training
+from bench.training import commands, use
+from bench.training.session import TrainingTools
+from bench.training.use import UseTools
 from tests.bench import test_model_evaluation, test_model_prediction
 from tests.bench.fakes import NOON, FakeProgress
 from tests.bench.samples import environment
-from tests.bench.test_model_session import FakeWorker
 
 MakeFolder = Callable[..., Path]
 
@@ -30,7 +31,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> FakeWorker:
         now=lambda: NOON,
         report=training.make,
     )
-    monkeypatch.setattr(model_commands, "real_tools", lambda _progress: tools)
+    monkeypatch.setattr(commands, "real_tools", lambda _progress: tools)
     monkeypatch.setattr(launch, "interrupt_on_terminate", lambda: None)
     return made
 
@@ -103,7 +104,7 @@ def test_a_mistake_is_a_sentence_and_status_2(
 
 def _use(monkeypatch: pytest.MonkeyPatch, worker: object) -> None:
     tools = UseTools(lambda _logs: worker, FakeProgress())  # type: ignore[arg-type,return-value]
-    monkeypatch.setattr(model_use, "real_tools", lambda _progress: tools)
+    monkeypatch.setattr(use, "real_tools", lambda _progress: tools)
 
 
 model = test_model_evaluation.model

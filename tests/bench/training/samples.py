@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from bench.codec import encode
-from bench.model_plan import training_phases
-from bench.model_records import (
+from bench.schema import SCHEMA_VERSION, DataSummary
+from bench.training.plan import training_phases
+from bench.training.records import (
     EvaluationRecord,
     PartEvaluation,
     TrainConfig,
     TrainingRecord,
 )
-from bench.model_store import StoredPhase, StoredTraining, phase_folder
-from bench.schema import SCHEMA_VERSION, DataSummary
+from bench.training.store import StoredPhase, StoredTraining, phase_folder
 from leafmodel.evaluate import evaluate
 from leafmodel.model_card import Card, measured
 from leafmodel.training.history import EpochResult, to_csv

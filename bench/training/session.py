@@ -13,18 +13,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench import audit, images, model_plan
+from bench import audit, images
 from bench.environment import leafbench_version
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED, PlanChangedError
 from bench.images import Images
-from bench.model_plan import training_phases
-from bench.model_records import FailureRecord, TrainConfig, TrainingRecord
-from bench.model_requests import Request
-from bench.model_store import MODEL, TrainingStore, is_finished, read
 from bench.process import OnProgress
 from bench.progress import Progress
 from bench.schema import SCHEMA_VERSION, Environment, Failure, FailureKind
 from bench.store import AUDIT
+from bench.training import plan
+from bench.training.plan import training_phases
+from bench.training.records import FailureRecord, TrainConfig, TrainingRecord
+from bench.training.requests import Request
+from bench.training.store import MODEL, TrainingStore, is_finished, read
 from leafmodel.training.checkpoints import read_history
 from leafmodel.training.history import EpochResult, best_epoch
 
@@ -32,7 +33,7 @@ _DATA_KEYS = ("fingerprint", "train_images", "validation_images", "test_images",
 
 
 class Worker(Protocol):
-    """What carries out a request: see `bench.model_process.ModelProcess`."""
+    """What carries out a request: see `bench.training.process.ModelProcess`."""
 
     def run(self, request: Request, path: Path, on_progress: OnProgress) -> Failure | None:
         """Carry out a request; None if it ended well."""
@@ -166,7 +167,7 @@ class _Session:
 
     def _lacking(self, name: str) -> Failure | None:
         """Why a phase cannot begin; None if it can."""
-        start = model_plan.start_name(name)
+        start = plan.start_name(name)
         if not start or is_finished(self._store.folder, start):
             return None
         why = f"not trained, because it continues {start}, which has no model"
@@ -174,13 +175,13 @@ class _Session:
 
     def _train(self, name: str) -> Failure | None:
         store, config = self._store, self._head.config
-        start = model_plan.start_name(name)
-        request = model_plan.request(
+        start = plan.start_name(name)
+        request = plan.request(
             config,
             name,
             self._loaded.summary,
             self._head.environment.versions,
-            model_plan.Places(
+            plan.Places(
                 files=self._files,
                 work=str(store.work.resolve()),
                 folder=str(store.phase(name).resolve()),
@@ -259,7 +260,7 @@ def _require_unchanged(head: TrainingRecord, loaded: Images, machine: Environmen
         if getattr(old, key) != getattr(new, key)
     ]
     before, now = (
-        {key: versions.get(key, "none") for key in model_plan.VERSIONED}
+        {key: versions.get(key, "none") for key in plan.VERSIONED}
         for versions in (head.environment.versions, machine.versions)
     )
     changes += [f"{key}: {before[key]} -> {now[key]}" for key in before if before[key] != now[key]]

@@ -1,4 +1,4 @@
-"""The folder of a training: see `bench.model_records` for what is in it."""
+"""The folder of a training: see `bench.training.records` for what is in it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bench.audit import AuditRecord
 from bench.codec import decode, encode
 from bench.errors import RecordError, StoreError
 from bench.hold import hold
-from bench.model_records import EvaluationRecord, FailureRecord, TrainingRecord
 from bench.plan import as_file_name
 from bench.requests import WorkerFiles
 from bench.store import AUDIT, storing, write_whole
+from bench.training.records import EvaluationRecord, FailureRecord, TrainingRecord
 from leafmodel.model_card import Card
 from leafmodel.training.history import EpochResult, from_csv
 

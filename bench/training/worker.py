@@ -1,4 +1,4 @@
-"""One model in a process of its own: `python -m bench.model_worker REQUEST.json`.
+"""One model in a process of its own: `python -m bench.training.worker REQUEST.json`.
 
 Standard output carries progress lines (`@epoch 2 50`, `@step 40 94`) among whatever else is
 printed. Exit status 0: what was asked for is written. 2: a mistake that the user can mend; the
@@ -23,11 +23,11 @@ import numpy as np
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
 from bench.hold import hold
-from bench.model_records import EvaluationRecord, PartEvaluation
-from bench.model_requests import Answers, EvaluateRequest, PhaseRequest, PredictRequest
 from bench.requests import WorkerFiles
 from bench.schema import SCHEMA_VERSION
 from bench.store import write_whole
+from bench.training.records import EvaluationRecord, PartEvaluation
+from bench.training.requests import Answers, EvaluateRequest, PhaseRequest, PredictRequest
 from leafmodel.data.folder import ImageFile
 from leafmodel.errors import LeafmodelError
 from leafmodel.evaluate import evaluate

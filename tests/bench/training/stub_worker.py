@@ -1,4 +1,4 @@
-"""Stands in for `bench.model_worker`: does what the phase's name in the request says, at once."""
+"""Stands in for `bench.training.worker`: does what the phase's name in the request says."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from bench.codec import encode
 from bench.errors import EXIT_USAGE
-from bench.model_requests import Request
 from bench.postmortem import failure, worker_environment
 from bench.process import GRACE_S, OnProgress, follow
 from bench.schema import Failure, FailureKind
 from bench.store import storing
+from bench.training.requests import Request
 
 # -P: a folder named `bench` where the user stands is not ours.
-WORKER = (sys.executable, "-P", "-m", "bench.model_worker")
+WORKER = (sys.executable, "-P", "-m", "bench.training.worker")
 # Longer than any one step, validation or filling of a cache takes; a training has no limit in all.
 SILENCE_S = 2 * 3600.0
 

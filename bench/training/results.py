@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.audit import AuditRecord
-from bench.model_records import FailureRecord, PartEvaluation, TrainingRecord
-from bench.model_store import StoredPhase, StoredTraining
+from bench.training.records import FailureRecord, PartEvaluation, TrainingRecord
+from bench.training.store import StoredPhase, StoredTraining
 from leafmodel.model_card import Card
 from leafmodel.paired import Paired, paired
 from leafmodel.training.history import EpochResult

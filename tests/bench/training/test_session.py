@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from bench import model_session
 from bench.errors import PlanChangedError, StoreError
-from bench.model_records import TrainConfig
-from bench.model_requests import PhaseRequest, Request
-from bench.model_session import TrainingOutcome, TrainingTools, epoch_text
-from bench.model_store import phase_folder, read
 from bench.process import OnProgress
 from bench.report import training
 from bench.schema import Environment, Failure, FailureKind
+from bench.training import session
+from bench.training.records import TrainConfig
+from bench.training.requests import PhaseRequest, Request
+from bench.training.session import TrainingOutcome, TrainingTools, epoch_text
+from bench.training.store import phase_folder, read
 from leafmodel.errors import DataError
 from tests.bench.fakes import NOON, FakeProgress
-from tests.bench.model_samples import config, finish, history, phase
 from tests.bench.samples import environment
+from tests.bench.training.samples import config, finish, history, phase
 
 COMMAND = ("leafbench", "train")
 RIGHT = [True, True, False] * 10
@@ -70,7 +70,7 @@ def _tools(worker: FakeWorker, machine: Environment | None = None) -> TrainingTo
 
 
 def _start(images: Path, out: Path, worker: FakeWorker, **changes: Any) -> TrainingOutcome:
-    return model_session.start(_config(images, **changes), out, COMMAND, _tools(worker))
+    return session.start(_config(images, **changes), out, COMMAND, _tools(worker))
 
 
 def test_phases_are_trained_in_order_and_each_continues_its_start(
@@ -96,7 +96,7 @@ def test_an_interrupt_ends_the_training_and_resume_trains_the_rest(
     assert (ended.interrupted, ended.exit_code) == (True, 130)
     assert "no model yet of finetune" in (out / "report.md").read_text()
     again = FakeWorker()
-    ended = model_session.resume(out, (), _tools(again))
+    ended = session.resume(out, (), _tools(again))
     assert again.names == ["finetune"]
     assert ended.exit_code == 0
 
@@ -105,7 +105,7 @@ def test_more_phases_can_be_trained_beside(images: Path, tmp_path: Path) -> None
     out = tmp_path / "out"
     _start(images, out, FakeWorker(), phases=("finetune",))
     again = FakeWorker()
-    model_session.resume(out, ("cnn", "finetune+ranger"), _tools(again))
+    session.resume(out, ("cnn", "finetune+ranger"), _tools(again))
     assert again.names == ["cnn", "finetune+ranger"]
     assert read(out).head.config.phases == ("finetune", "cnn", "finetune+ranger")
 
@@ -132,7 +132,7 @@ def test_what_continues_a_failed_phase_is_not_trained_and_the_rest_is(
 def test_a_phase_that_failed_is_tried_again(images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     _start(images, out, FakeWorker({"cnn": Failure(FailureKind.CRASH, "no", "")}), phases=("cnn",))
-    ended = model_session.resume(out, (), _tools(FakeWorker()))
+    ended = session.resume(out, (), _tools(FakeWorker()))
     assert (ended.failures, ended.exit_code) == ((), 0)
     assert not (phase_folder(out, "cnn") / "failure.json").exists()
 
@@ -145,7 +145,7 @@ def test_other_images_or_versions_are_refused_with_what_differs(
     other = replace(environment(), versions={"keras": "9.9", "tensorflow": "2.21.0"})
     (images / "ash" / "000.jpg").unlink()
     with pytest.raises(PlanChangedError) as caught:
-        model_session.resume(out, (), _tools(FakeWorker(), other))
+        session.resume(out, (), _tools(FakeWorker(), other))
     words = str(caught.value)
     assert "fingerprint: " in words
     assert "train_images: 20 -> 20" not in words
@@ -157,7 +157,7 @@ def test_another_machine_may_go_on(images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     _start(images, out, FakeWorker(), phases=("cnn",))
     elsewhere = replace(environment(), cpu_model="another", cores=64)
-    assert model_session.resume(out, (), _tools(FakeWorker(), elsewhere)).exit_code == 0
+    assert session.resume(out, (), _tools(FakeWorker(), elsewhere)).exit_code == 0
 
 
 def test_a_folder_with_something_in_it_is_left_alone(images: Path, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_folder_with_something_in_it_is_left_alone(images: Path, tmp_path: Pat
     with pytest.raises(StoreError, match=r"holds a training already: .*--resume"):
         _start(images, out, FakeWorker(), phases=("cnn",))
     with pytest.raises(StoreError, match="is not a training of leafbench"):
-        model_session.resume(images, (), _tools(FakeWorker()))
+        session.resume(images, (), _tools(FakeWorker()))
 
 
 def test_images_that_cannot_be_used_leave_no_folder(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_the_audit_is_made_once_and_reported(images: Path, tmp_path: Path) -> No
     written = (out / "audit.json").stat().st_mtime_ns
     assert json.loads((out / "audit.json").read_bytes())["held_out"] == "validation"
     assert "## Leaks" in (out / "report.md").read_text()
-    model_session.resume(out, (), _tools(FakeWorker()))
+    session.resume(out, (), _tools(FakeWorker()))
     assert (out / "audit.json").stat().st_mtime_ns == written
 
 

@@ -8,18 +8,18 @@ import pytest
 
 from bench.codec import encode
 from bench.errors import RecordError, WorkerFailedError
-from bench.model_evaluation import Evaluated, evaluate, write
-from bench.model_records import EvaluationRecord
-from bench.model_requests import EvaluateRequest, Request
-from bench.model_use import UseTools
 from bench.process import OnProgress
 from bench.schema import SCHEMA_VERSION, Failure, FailureKind
+from bench.training.evaluation import Evaluated, evaluate, write
+from bench.training.records import EvaluationRecord
+from bench.training.requests import EvaluateRequest, Request
+from bench.training.use import UseTools
 from leafmodel.data.check import fingerprint
 from leafmodel.data.folder import scan
 from leafmodel.errors import DataError, ModelError
 from leafmodel.model_card import Images, write_card
 from tests.bench.fakes import FakeProgress
-from tests.bench.model_samples import part
+from tests.bench.training.samples import part
 from tests.leafmodel.model_samples import card
 
 MakeFolder = Callable[..., Path]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.model_requests import Answers, PredictRequest
-from bench.model_use import ANSWERS, UseTools, ask, refusal, scratch
 from bench.schema import SCHEMA_VERSION
+from bench.training.requests import Answers, PredictRequest
+from bench.training.use import ANSWERS, UseTools, ask, refusal, scratch
 from leafmodel.data.check import check
 from leafmodel.data.folder import FORMATS, Folder, ImageFile
 from leafmodel.data.prepare import prepare

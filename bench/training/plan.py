@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from bench.errors import ConfigError
-from bench.model_records import TrainConfig
-from bench.model_requests import PhaseRequest
 from bench.plan import start_name, trial_seed
 from bench.schema import SCHEMA_VERSION, DataSummary
+from bench.training.records import TrainConfig
+from bench.training.requests import PhaseRequest
 from bench.variants import variant
 from leafmodel.models.catalogue import require_backbone
 from leafmodel.training.phases import phase

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.codec import encode
-from bench.model_prediction import Predicted, named, predict
-from bench.model_requests import Answers, PredictRequest, Request
-from bench.model_use import UseTools
 from bench.process import OnProgress
 from bench.schema import SCHEMA_VERSION, Failure
+from bench.training.prediction import Predicted, named, predict
+from bench.training.requests import Answers, PredictRequest, Request
+from bench.training.use import UseTools
 from leafmodel.errors import DataError, ModelError
 from leafmodel.model_card import write_card
 from tests.bench.fakes import FakeProgress

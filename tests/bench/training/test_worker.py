@@ -11,15 +11,15 @@ import pytest
 
 from bench import images
 from bench.codec import decode, encode
-from bench.model_plan import Places, request
-from bench.model_records import EvaluationRecord
-from bench.model_requests import Answers, EvaluateRequest, PredictRequest
-from bench.model_store import is_finished
-from bench.model_worker import main
 from bench.schema import SCHEMA_VERSION
+from bench.training.plan import Places, request
+from bench.training.records import EvaluationRecord
+from bench.training.requests import Answers, EvaluateRequest, PredictRequest
+from bench.training.store import is_finished
+from bench.training.worker import main
 from leafmodel.model_card import read_card
 from leafmodel.training.history import from_csv
-from tests.bench.model_samples import config
+from tests.bench.training.samples import config
 
 PHASE = "cnn+dense_units=4"
 VERSIONS = {"keras": keras.__version__}

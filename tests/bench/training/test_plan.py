@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bench.errors import ConfigError
-from bench.model_plan import (
+from bench.training.plan import (
     Places,
     request,
     require_possible,
@@ -11,7 +11,7 @@ from bench.model_plan import (
     training_seed,
 )
 from leafmodel.errors import ModelError
-from tests.bench.model_samples import config, data
+from tests.bench.training.samples import config, data
 
 PLACES = Places("files.json", "work", "folder", "tensorboard", "start.keras")
 
