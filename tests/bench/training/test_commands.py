@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.bench.test_model_session import FakeWorker
 
 from bench import launch
 from bench.cli import main
@@ -13,9 +12,10 @@ from bench.report import training
 from bench.training import commands, use
 from bench.training.session import TrainingTools
 from bench.training.use import UseTools
-from tests.bench import test_model_evaluation, test_model_prediction
 from tests.bench.fakes import NOON, FakeProgress
 from tests.bench.samples import environment
+from tests.bench.training import test_evaluation, test_prediction
+from tests.bench.training.test_session import FakeWorker
 
 MakeFolder = Callable[..., Path]
 
@@ -107,7 +107,7 @@ def _use(monkeypatch: pytest.MonkeyPatch, worker: object) -> None:
     monkeypatch.setattr(use, "real_tools", lambda _progress: tools)
 
 
-model = test_model_evaluation.model
+model = test_evaluation.model
 
 
 def test_evaluate_prints_each_class_and_what_to_know(
@@ -116,7 +116,7 @@ def test_evaluate_prints_each_class_and_what_to_know(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _use(monkeypatch, test_model_evaluation.FakeWorker())
+    _use(monkeypatch, test_evaluation.FakeWorker())
     folder = str(make_folder({"ash": 1, "elm": 1}))
     assert main(["evaluate", str(model), folder]) == 0
     out = capsys.readouterr().out
@@ -132,7 +132,7 @@ def test_predict_prints_shares_and_never_that_it_is_certain(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _use(monkeypatch, test_model_prediction.FakeWorker(0.99999, 0.000006, 0.000004))
+    _use(monkeypatch, test_prediction.FakeWorker(0.99999, 0.000006, 0.000004))
     image = str(make_folder({"x": 1}) / "x" / "000.jpg")
     assert main(["predict", str(model), image, "--top", "2"]) == 0
     out = capsys.readouterr().out
