@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.learning import AccuracyDifference, Race, RaceResult
 from bench.measures import VariantResult
 from bench.report import evaluation, formats, tables
 from bench.results import RunResults
 from leafmodel.evaluate import wilson
+
+BLIND = 40  # points; a variant that lost as much would be noticed without statistics
 
 
 def accuracy(results: RunResults) -> str:
@@ -80,8 +84,8 @@ def _words(results: RunResults) -> str:
     elif known:
         says = (
             "No variant is shown to lose accuracy against the baseline: with intervals that hold "
-            f"for all {len(known)} differences at once, seeds explain each of them. The widest "
-            f"would have hidden a loss of {max(map(_hidden, known)):.0f} points."
+            f"for all {len(known)} differences at once, the spread between seeds can explain each "
+            f"of them. {_blindness(known)}"
         )
     else:
         says = "Whether a variant lost accuracy cannot be told from so few seeds."
@@ -105,6 +109,14 @@ def _original(results: RunResults) -> str:
         "are theirs; and trials this short are for timing, while `leafbench train` trains a phase "
         "to its end."
     )
+
+
+def _blindness(known: Sequence[AccuracyDifference]) -> str:
+    """How large a loss could have gone unseen."""
+    hidden = max(map(_hidden, known))
+    if hidden >= BLIND:
+        return "But so few seeds of so short a training would have hidden almost any loss."
+    return f"In the widest, a loss of {hidden:.0f} points would have gone unseen."
 
 
 def _hidden(item: AccuracyDifference) -> float:
