@@ -160,6 +160,20 @@ def _trainings(results: StudyResults) -> str:
             f"best 5% of the space with a probability of {formats.percent(lucky)}.",
             _equal_epochs(results),
         ]
+    ) + _untried(results)
+
+
+def _untried(results: StudyResults) -> str:
+    """Levels that no training with an accuracy had: what is said of them is interpolated."""
+    able = [item.setting for item in results.trainings if item.accuracy is not None]
+    missed = [
+        f"{axis.label} {level:g}"
+        for axis in SPACE
+        for level in axis.levels
+        if all(getattr(setting, axis.name) != level for setting in able)
+    ]
+    return (
+        f" Not tried, because no draw fell on it: {', '.join(missed)}." if missed and able else ""
     )
 
 

@@ -90,6 +90,16 @@ def test_nothing_but_failures_is_a_report_too() -> None:
     assert tuning.markdown(found).count("| memory: killed by the system |") == 24
 
 
+def test_levels_that_no_draw_fell_on_are_named() -> None:
+    assert "Not tried" not in tuning.markdown(results())
+    only = [
+        r for r in RECORDS if r.spec.batch_size != 32 and "learning_rate=0.01" not in r.spec.phase
+    ]
+    assert "Not tried, because no draw fell on it: learning rate 0.01, batch size 32.\n" in (
+        tuning.markdown(results(only))
+    )
+
+
 def test_failures_are_listed_with_their_reason() -> None:
     text = tuning.markdown(results())
     assert "**1 training failed**; see [below](#failed-trainings)." in text
