@@ -13,7 +13,7 @@ import click
 
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
 from bench.training.commands import evaluate, predict, train
-from bench.tune_command import tune
+from bench.tuning.commands import tune
 from leafmodel.errors import LeafmodelError
 
 EXIT_STATUSES = """
@@ -170,10 +170,10 @@ def run(as_json: bool, **given: Any) -> int:
 @click.argument("folder", metavar="RUN")
 @_as_json
 def report(folder: str, as_json: bool) -> None:
-    """Render the report of a run again, from its records alone."""
-    from bench import console, reporting
+    """Render the report of a run, a training or a study again, from its records alone."""
+    from bench import console, rendering
 
-    console.report(reporting.make(Path(folder)), as_json)
+    console.rendered(rendering.render(Path(folder)), as_json)
 
 
 class _Show(click.Group):

@@ -12,6 +12,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from bench.doctor import Diagnosis
+    from bench.rendering import Rendered
     from bench.reporting import Report
     from bench.session import Outcome
     from bench.tensorboard_server import View
@@ -117,6 +118,18 @@ def outcome(ended: Outcome, as_json: bool) -> None:
             f"Interrupted with {left} of {ended.planned} trials to go; nothing measured is lost. "
             f"Go on with: leafbench run --resume {ended.folder}"
         )
+
+
+def rendered(made: Report | Rendered, as_json: bool) -> None:
+    """Print a report that was rendered again; of trainings and studies, where it lies."""
+    from bench.rendering import Rendered
+
+    if not isinstance(made, Rendered):
+        report(made, as_json)
+    elif as_json:
+        json(made.results)
+    else:
+        text(f"Report: {made.path}")
 
 
 def report(made: Report, as_json: bool) -> None:

@@ -317,7 +317,7 @@ def test_the_report_of_a_study_is_written(leaves: Path, tmp_path: Path) -> None:
 
 def test_nothing_that_a_study_imports_needs_keras_or_kerastuner() -> None:
     program = (
-        "import sys, bench.tune_command, bench.tuning.session, bench.tuning.oracle\n"
+        "import sys, bench.tuning.commands, bench.tuning.session, bench.tuning.oracle\n"
         "import bench.report.tuning\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )

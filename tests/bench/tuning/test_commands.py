@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import tune_command
 from bench.cli import main
 from bench.progress import Progress
 from bench.report import tuning
 from bench.requests import TrialRequest
 from bench.schema import TrialRecord
+from bench.tuning import commands
 from bench.tuning.session import StudyTools
 from bench.tuning.store import read
 from tests.bench.fakes import NOON, FakeExecutor, crash
@@ -48,8 +48,8 @@ def trains(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., TrialReco
                 report=tuning.make,
             )
 
-        monkeypatch.setattr(tune_command, "real_tools", fake_tools)
-        monkeypatch.setattr(tune_command, "_interrupt_on_terminate", lambda: None)
+        monkeypatch.setattr(commands, "real_tools", fake_tools)
+        monkeypatch.setattr(commands, "_interrupt_on_terminate", lambda: None)
 
     return use
 
@@ -82,7 +82,7 @@ def test_options_become_the_study(trains) -> None:
 
 def test_without_options_it_is_the_default_study(trains, monkeypatch) -> None:
     trains(well)
-    monkeypatch.setitem(tune_command.DEFAULTS, "data", "images")
+    monkeypatch.setitem(commands.DEFAULTS, "data", "images")
     assert main(["tune"]) == 0
     study = read(Path("reports/20260102-120000-tune")).study
     assert (study.config.trials, study.config.image_size, study.config.seed) == (20, 64, 0)
