@@ -54,7 +54,7 @@ def _pipelines(evidence: Evidence) -> Iterator[Finding]:
 
 def _input_bound(item: VariantResult) -> Iterator[Finding]:
     share, parts = item.input_wait_share, item.breakdown
-    if share is None or share < INPUT_BOUND_SHARE or parts is None:
+    if share is None or share < INPUT_BOUND_SHARE or parts is None or item.pipeline.is_on_device:
         return
     what = f"the model waits for its next batch in {share:.0%} of each step"
     remedy = "prefetch, decode in parallel, cache decoded images, or move augmentation elsewhere"

@@ -30,6 +30,7 @@ RATIO_TICKS = (
     *(3, 7, 4, 1.5, 30, 70, 0.7, 1.2, 0.8, 6, 1.1, 0.9, 1.3, 0.6, 1.05, 0.95, 1.02, 0.98),
 )
 TICK_ROOM = 0.07
+LEGEND_LETTERS = 16  # of a label, so that four stand side by side
 
 
 def figures(results: RunResults) -> Mapping[str, bytes]:
@@ -107,7 +108,8 @@ def _marks(axes: Axes, results: RunResults) -> None:
     if ceiling is not None:
         if ceiling.low is not None and ceiling.high is not None:
             axes.axvspan(ceiling.low, ceiling.high, color="#dddddd", lw=0, zorder=0)
-        text = f"most that any pipeline could give here: {formats.times(ceiling.median)}"
+        where = "here" if len(results.phases) < 2 else f"in {results.claim.phase}"
+        text = f"most that any pipeline could give {where}: {formats.times(ceiling.median)}"
         marks.append((ceiling.median, ":", text))
     _mark(axes, 1.0, "-", f"{claim.baseline} = 1", 0)
     # A line leads up to each name; in this order none crosses another's name.
@@ -213,7 +215,7 @@ def accuracy(results: RunResults) -> Figure | None:
     rows = [item for item in results.variants if item.curve]
     if not rows:
         return None
-    figure = canvas.figure(3.7 + 0.2 * ((len(rows) + 3) // 4))
+    figure = canvas.figure(3.7 + 0.2 * ((len(rows) + 2) // 3))
     left, right = figure.subplots(1, 2, sharey=True)
     for index, item in enumerate(rows):
         style = {
@@ -235,9 +237,9 @@ def accuracy(results: RunResults) -> Figure | None:
     right.set_xlim(left=0)
     for axes in (left, right):
         canvas.clean(axes)
-    figure.legend(
-        *left.get_legend_handles_labels(), loc="outside lower center", ncols=4, **canvas.LEGEND
-    )
+    handles, labels = left.get_legend_handles_labels()
+    columns = 4 if max(map(len, labels)) <= LEGEND_LETTERS else 3
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, **canvas.LEGEND)
     return figure
 
 

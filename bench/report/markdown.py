@@ -33,7 +33,7 @@ def _opening(results: RunResults) -> str:
         f"# Is {claim.candidate} {formats.target(claim.target)} times as fast as "
         f"{claim.baseline} here? **{results.claim.verdict.capitalize()}**"
     )
-    parts = [title, " ".join(verdict.sentences(results))]
+    parts = [title, " ".join(verdict.sentences(results)) + _other_phases(results)]
     if results.missing:
         done = f"{results.recorded} of {len(results.run.plan)}"
         parts.append(f"**This run is not complete**: {done} planned trials have a record.")
@@ -44,6 +44,16 @@ def _opening(results: RunResults) -> str:
         parts.append("![Speedup of each variant](figures/speedup.png)")
     parts.append(_overview(results))
     return "\n\n".join(parts)
+
+
+def _other_phases(results: RunResults) -> str:
+    if len(results.phases) < 2:
+        return ""
+    others = " and ".join(results.phases[1:])
+    return (
+        f" Both sentences are about {results.phases[0]}. For {others} see "
+        "[below](#in-which-phases-does-the-pipeline-matter)."
+    )
 
 
 def _overview(results: RunResults) -> str:

@@ -9,12 +9,13 @@ from bench.stats import MAX_FORESEEABLE_BLOCKS
 
 
 def sentences(results: RunResults) -> tuple[str, str]:
-    """What was measured beside the claim, and the most that was to be had."""
-    return measured(results.claim), possible(results.claim)
+    """What was measured beside the claim, and the most that was to be had: in the first phase."""
+    phase = f" of {results.claim.phase}" if len(results.phases) > 1 else ""
+    return measured(results.claim, phase), possible(results.claim)
 
 
-def measured(audit: ClaimAudit) -> str:
-    """The speedup of the claim's candidate and what follows for the claim."""
+def measured(audit: ClaimAudit, phase: str = "") -> str:
+    """The speedup of the claim's candidate and what follows; `phase` says which phase's epochs."""
     claim, speedup = audit.claim, audit.speedup
     if speedup is None:
         return (
@@ -23,7 +24,7 @@ def measured(audit: ClaimAudit) -> str:
         )
     fast = (
         f"On this machine {claim.candidate} is {formats.times(speedup.median)[:-1]} times as fast "
-        f"as {claim.baseline} per epoch"
+        f"as {claim.baseline} per epoch{phase}"
     )
     if speedup.low is not None:
         fast += f" (95% interval {formats.span(speedup)})"

@@ -116,3 +116,14 @@ def test_the_whole_report_holds_the_new_sections() -> None:
     text = markdown(results(until_accuracy=0.5))
     assert text.index("## In which phases") < text.index("## Where an epoch's time goes")
     assert "--until-accuracy 0.5" in text
+
+
+def test_nothing_is_held_against_cached_features_that_only_pipelines_have() -> None:
+    accused = {item.code for item in results().findings if item.where.startswith("feature_cache")}
+    assert accused.isdisjoint({"no-ceiling", "input-bound", "compute-bound"})
+
+
+def test_the_opening_says_of_which_phase_it_speaks() -> None:
+    text = markdown(results())
+    assert "per epoch of cnn" in text
+    assert "Both sentences are about cnn. For transfer see [below]" in text
