@@ -144,9 +144,13 @@ def phase_folder(folder: Path, name: str) -> Path:
 
 
 def is_finished(folder: Path, name: str) -> bool:
-    """Whether a phase has ended well: its card is written last."""
-    phase = phase_folder(folder, name)
-    return (phase / "card.json").is_file() and (phase / MODEL).is_file()
+    """Whether a phase has ended well, and its model is still there to be continued."""
+    return is_recorded(folder, name) and (phase_folder(folder, name) / MODEL).is_file()
+
+
+def is_recorded(folder: Path, name: str) -> bool:
+    """Whether a phase has ended well: its card is written last. A report needs no more."""
+    return (phase_folder(folder, name) / "card.json").is_file()
 
 
 def read(folder: Path) -> StoredTraining:
@@ -158,7 +162,7 @@ def read(folder: Path) -> StoredTraining:
     """
     _require_training(folder)
     head = _decode(folder / HEAD, TrainingRecord)
-    finished = [name for name in head.plan if is_finished(folder, name)]
+    finished = [name for name in head.plan if is_recorded(folder, name)]
     failed = [phase_folder(folder, name) / FAILURE for name in head.plan if name not in finished]
     audit = folder / AUDIT
     return StoredTraining(
