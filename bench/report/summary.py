@@ -51,6 +51,16 @@ def summary(results: RunResults) -> dict[str, Any]:
             }
             for item in results.ceilings
         ],
+        **_learning(results),
+        "noise_floor": {phase: interval(floor) for phase, floor in results.noise_floor.items()},
+        "profiles": [_profile(item) for item in results.profiles],
+        "findings": results.findings,
+    }
+
+
+def _learning(results: RunResults) -> dict[str, Any]:
+    """What the variants had learnt, from where, and what the images give away."""
+    return {
         "races": results.races,
         "accuracy_differences": [
             {
@@ -67,9 +77,6 @@ def summary(results: RunResults) -> dict[str, Any]:
         ],
         "starts": results.starts,
         "audit": results.audit,
-        "noise_floor": {phase: interval(floor) for phase, floor in results.noise_floor.items()},
-        "profiles": [_profile(item) for item in results.profiles],
-        "findings": results.findings,
     }
 
 
