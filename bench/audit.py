@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from leafmodel.data.leaks import LeakAudit, audit
-
 from bench.images import Images
 from bench.schema import SCHEMA_VERSION
 from leafmodel.data.folder import ImageFile
+from leafmodel.data.leaks import LeakAudit, audit
 
 
 @dataclass(frozen=True)
