@@ -73,10 +73,10 @@ class StepStamps:
         return [(round(ready * NS_PER_S), round(done * NS_PER_S)) for ready, done in stamps]
 
 
-def metered(stamps: StepStamps) -> type[Any]:
-    """A `keras.Model` whose training step stamps itself, and counts how often it is traced."""
+def metered(stamps: StepStamps, base: type[Any] = keras.Model) -> type[Any]:
+    """A model of class `base` whose training step stamps itself, and counts its traces."""
 
-    class MeteredModel(keras.Model):
+    class MeteredModel(base):  # type: ignore[misc]
         """Trains as its base class does."""
 
         def train_step(self, data: Any) -> Any:

@@ -39,6 +39,7 @@ from bench.schema import (
     VariantProof,
 )
 from bench.store import write_whole
+from bench.turns import await_turn, is_conducted
 from leafmodel.errors import LeafmodelError
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 
@@ -213,18 +214,22 @@ def _train(
     from leafmodel.training.train import fit
 
     begin_ns = time.perf_counter_ns()
-    pipeline, trainee, stamps = _assembled(spec, given, start)
+    turns = _Turns(spec.epochs) if is_conducted() else None
+    pipeline, trainee, stamps = _assembled(spec, given, start, turns)
     is_training = spec.kind is TrialKind.TRAIN
     meter = EpochMeter(
         images=len(given.files),
         evaluate=_evaluator(trainee.network, given, files.validation) if is_training else None,
         stamps=stamps,
-        on_epoch=lambda done: _announce("epoch", done, spec.epochs),
+        on_epoch=turns.epoch_done if turns else lambda n: _announce("epoch", n, spec.epochs),
     )
     build_ns = time.perf_counter_ns() - begin_ns
+    if turns:
+        turns.epoch_done(0)
     meter.fit_begins()
     schedule = plateau(phase(spec.phase)) if is_training else ()
-    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[meter, *schedule, *callbacks])
+    before = turns.callbacks if turns else ()
+    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[*before, meter, *schedule, *callbacks])
     peak_rss_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     test = _evaluator(trainee.network, given, files.test) if is_training and files.test else None
     return TrialRecord(
@@ -237,7 +242,7 @@ def _train(
         build_ns=build_ns,
         first_batch_ns=meter.first_batch_ns,
         epochs=tuple(meter.epochs),
-        loader_epoch_ns=_drain(pipeline, spec) if is_training else (),
+        loader_epoch_ns=_drain(pipeline, spec) if is_training and not turns else (),
         test_accuracy=test()[1] if test else None,
         peak_rss_bytes=peak_rss_bytes,
         traces=stamps.traces,
@@ -245,7 +250,26 @@ def _train(
     )
 
 
-def _assembled(spec: TrialSpec, given: Any, start: str) -> tuple[Any, Any, Any]:
+class _Turns:
+    """Waits for the conductor before each epoch, and plants what it asks for."""
+
+    def __init__(self, epochs: int) -> None:
+        from bench.planting import Plant, Planter
+
+        self._epochs = epochs
+        self.plant = Plant()
+        self.callbacks = (Planter(self.plant),)
+
+    def epoch_done(self, done: int) -> None:
+        """Say how many epochs are done, and wait for the next one's turn."""
+        _announce("epoch", done, self._epochs)
+        if done < self._epochs:
+            self.plant.turn = await_turn(sys.stdin.buffer)
+
+
+def _assembled(
+    spec: TrialSpec, given: Any, start: str, turns: _Turns | None
+) -> tuple[Any, Any, Any]:
     """The pipeline, the model that it trains, and the stamps of its steps."""
     from bench.timing import StepStamps, metered
     from leafmodel.pipelines.build import build
@@ -256,12 +280,18 @@ def _assembled(spec: TrialSpec, given: Any, start: str) -> tuple[Any, Any, Any]:
     builder = build_ceiling if spec.kind is TrialKind.CEILING else build
     pipeline = builder(spec.pipeline, given)
     stamps = StepStamps(given.steps)
+    model_class = metered(stamps)
+    if turns:
+        from bench.planting import planted_model, planted_pipeline
+
+        pipeline = planted_pipeline(pipeline, turns.plant)
+        model_class = metered(stamps, planted_model(turns.plant))
     trainee = assemble(
         phase(spec.phase),
         pipeline,
         given,
         backbone=_backbone(spec),
-        model_class=metered(stamps),
+        model_class=model_class,
     )
     if start:
         continue_from(trainee.network, Path(start))

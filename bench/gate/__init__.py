@@ -1,0 +1,1 @@
+"""The gate: did a commit make training slower? Measured, decided, and proved to be able to fail."""
