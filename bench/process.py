@@ -58,7 +58,7 @@ def follow(
     Raises:
         StoreError: the log cannot be written.
     """
-    with _Output(log, on_progress) as output:
+    with Output(log, on_progress) as output:
         began = time.perf_counter_ns()
         process = subprocess.Popen(
             command,
@@ -75,12 +75,12 @@ def follow(
             timed_out = True
         finally:
             wall_ns = time.perf_counter_ns() - began
-            _end_group(process, grace_s)
+            end_group(process, grace_s)
         return Ended(process.returncode, timed_out, wall_ns)
 
 
-class _Output:
-    """Parts what a worker prints into progress lines and the log."""
+class Output:
+    """Parts what a worker prints into progress lines and the log. A context manager."""
 
     def __init__(self, log: Path, on_progress: OnProgress) -> None:
         self._path = log
@@ -97,11 +97,13 @@ class _Output:
         self._log.close()
 
     def feed(self, data: bytes) -> None:
+        """Take what was printed next; lines may come in pieces."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._line(line + b"\n")
 
     def finish(self) -> None:
+        """Nothing more is printed: what is left is a line too."""
         self._line(self._rest)
         self._rest = b""
 
@@ -116,7 +118,7 @@ class _Output:
 
 
 def _drain(
-    process: subprocess.Popen[bytes], output: _Output, timeout_s: float, *, renewed: bool
+    process: subprocess.Popen[bytes], output: Output, timeout_s: float, *, renewed: bool
 ) -> None:
     """Read until the process has ended; `TimeoutExpired` when its time is over."""
     output.progressed_s = time.perf_counter()
@@ -144,7 +146,7 @@ def _drain(
     process.wait(timeout=max(0.0, left_s()))
 
 
-def _end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
+def end_group(process: subprocess.Popen[bytes], grace_s: float) -> None:
     """End the worker and everything it started: ask first, then kill."""
     try:
         if process.poll() is None:

@@ -154,7 +154,7 @@ def _why(verdict: Verdict, count: int) -> str:
     blocks = f"{count} block{'' if count == 1 else 's'}"
     return {
         Verdict.PASS: f"after {blocks} a change of the threshold's size is excluded",
-        Verdict.REGRESSION: f"after {blocks} it is worse beyond doubt, and perhaps by the threshold",
+        Verdict.REGRESSION: f"after {blocks} worse beyond doubt, and perhaps by the threshold",
         Verdict.INCONCLUSIVE: f"after {blocks} neither nothing nor the threshold is excluded",
         Verdict.NOTHING: "nothing was measured on both sides",
     }[verdict]

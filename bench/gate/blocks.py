@@ -1,0 +1,84 @@
+"""A block: reference, reference again and head, trained by turns in fresh processes; as a record.
+
+Turn 0 is the first epoch (tracing, cache filling); the turns after it are steady. The order of the
+three is reversed at every other turn. The reference's second process is made slower in every other
+pair of steady turns, so that one process gives both the noise floor and the self-test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.schema import Failure, TrialRecord, TrialStatus, require
+from bench.turns import Place
+
+
+class Role(StrEnum):
+    """What a process of a block is."""
+
+    REFERENCE = "reference"
+    AGAIN = "again"
+    HEAD = "head"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is compared: a variant in a phase."""
+
+    variant: str
+    phase: str
+
+    def __str__(self) -> str:
+        return f"{self.variant}, {self.phase}"
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """What a block measured.
+
+    Attributes:
+        block: from 0, of its subject.
+        again: None where no self-test was asked for.
+        planted_turns: epochs in which `again` was made slower, by the share `plant`.
+        confirms: whether it was measured to confirm what earlier blocks had shown.
+        wall_ns: of the whole block, starting up included.
+    """
+
+    schema_version: int
+    subject: Subject
+    block: int
+    reference: TrialRecord
+    head: TrialRecord
+    again: TrialRecord | None
+    plant: float
+    place: Place
+    planted_turns: tuple[int, ...]
+    confirms: bool
+    wall_ns: int
+
+    def __post_init__(self) -> None:
+        counts = {len(trial.epochs) for trial in self.trials if trial.status is TrialStatus.OK}
+        require(len(counts) < 2, f"the trials of a block train equal epochs, found {counts}")
+
+    @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """The trials of the block."""
+        return tuple(t for t in (self.reference, self.again, self.head) if t is not None)
+
+    @property
+    def failures(self) -> dict[Role, Failure]:
+        """Who failed, and why."""
+        trials = zip(Role, (self.reference, self.again, self.head), strict=True)
+        return {role: trial.failure for role, trial in trials if trial and trial.failure}
+
+
+def order(turn: int, roles: Sequence[Role]) -> tuple[Role, ...]:
+    """Who trains after whom in a turn: reversed in every other one."""
+    return tuple(roles) if turn % 2 == 0 else tuple(reversed(roles))
+
+
+def planted_turns(turns: int) -> tuple[int, ...]:
+    """The turns in which a slowdown is planted: each order of the roles has as many of them."""
+    return tuple(turn for turn in range(1, turns) if turn % 4 in (2, 3))
