@@ -75,7 +75,6 @@ def decide(series: Series, comparisons: int) -> Change:
     own = bounds(series.changes, PASS_ERROR, least_spread=series.least_spread)
     threshold = series.inner(series.matters)
     verdict = _verdict(count, certain.low, own.high, threshold)
-    spread = _spread(series)
     return Change(
         subject=series.subject,
         metric=series.metric,
@@ -90,7 +89,7 @@ def decide(series: Series, comparisons: int) -> Change:
         after=series.after,
         blocks=count,
         noise=estimate(series, series.noise),
-        smallest=_finite(series, spread * half_width(count, FAMILY_ERROR / comparisons)),
+        smallest=_finite(series, _smallest(series, comparisons)),
         settle_s=_settle_s(series, comparisons) if verdict in _OPEN else None,
     )
 
@@ -172,6 +171,12 @@ def _spread(series: Series) -> float:
 
 def _finite(series: Series, value: float) -> float | None:
     return series.relative(value) if math.isfinite(value) else None
+
+
+def _smallest(series: Series, comparisons: int) -> float:
+    """The change whose lower bound would have been above nothing, with blocks like these."""
+    width = half_width(len(series.changes), FAMILY_ERROR / comparisons)
+    return math.inf if math.isinf(width) else width * _spread(series)
 
 
 def _settle_s(series: Series, comparisons: int) -> float | None:

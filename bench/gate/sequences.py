@@ -42,11 +42,11 @@ def bounds(values: Sequence[float], error: float, *, least_spread: float = 0.0) 
         least_spread: the spread is taken to be no smaller: values that agree by luck, or that can
             only change in whole steps, are not that sure.
     """
-    count = len(values)
-    if count < FEWEST:
+    width = half_width(len(values), error)
+    if math.isinf(width):
         return Bounds(-math.inf, math.inf)
     spread = max(float(np.std(np.asarray(values, dtype=np.float64), ddof=1)), least_spread)
-    half = half_width(count, error) * spread
+    half = width * spread
     centre = float(np.mean(np.asarray(values, dtype=np.float64)))
     return Bounds(centre - half, centre + half)
 
