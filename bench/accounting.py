@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 import psutil
 
@@ -14,6 +16,35 @@ from bench.requests import SPAWNED_VARIABLE
 from bench.schema import TrialRecord
 
 NS_PER_S = 1_000_000_000
+VERSIONED_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow")
+
+
+class Account:
+    """The process' account: opened as early as may be, closed with the record of its training."""
+
+    def __init__(self) -> None:
+        self._busy_ns = _busy_ns()
+        self._own_ns = time.process_time_ns()
+        self._spawned_ns = _spawned_ns()
+        self._start_ns = 0
+        self._started_at = ""
+
+    def started(self) -> None:
+        """The process is ready to train: its start is over."""
+        self._start_ns = time.perf_counter_ns() - self._spawned_ns
+        self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def close(self, record: TrialRecord) -> TrialRecord:
+        """The record with what the account knows: start, CPU time, other load since it opened."""
+        cpu_ns = time.process_time_ns()  # counted since the process began
+        return replace(
+            record,
+            started_at=self._started_at,
+            start_ns=self._start_ns,
+            wall_ns=time.perf_counter_ns() - self._spawned_ns,
+            cpu_ns=cpu_ns,
+            other_cpu_ns=max(0, _busy_ns() - self._busy_ns - (cpu_ns - self._own_ns)),
+        )
 
 
 def accounted(prepare: Callable[[], None], train: Callable[[], TrialRecord]) -> TrialRecord:
@@ -21,21 +52,29 @@ def accounted(prepare: Callable[[], None], train: Callable[[], TrialRecord]) -> 
 
     `prepare` makes the process ready (imports, seeds); the start is over when it returns.
     """
-    busy_ns = _busy_ns()
+    account = Account()
     prepare()
-    started_ns = int(os.environ.get(SPAWNED_VARIABLE, time.perf_counter_ns()))
-    start_ns = time.perf_counter_ns() - started_ns
-    started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    record = train()
-    cpu_ns = time.process_time_ns()  # counted since the process began
-    return replace(
-        record,
-        started_at=started_at,
-        start_ns=start_ns,
-        wall_ns=time.perf_counter_ns() - started_ns,
-        cpu_ns=cpu_ns,
-        other_cpu_ns=max(0, _busy_ns() - busy_ns - cpu_ns),
-    )
+    account.started()
+    return account.close(train())
+
+
+def peak_rss_bytes() -> int:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def versions() -> dict[str, str]:
+    """The installed version of each package that a training's speed depends on."""
+    return {package: version(package) for package in VERSIONED_PACKAGES}
+
+
+def _spawned_ns() -> int:
+    """When this process was started, on the clock of `perf_counter_ns`."""
+    told = os.environ.get(SPAWNED_VARIABLE)
+    if told:
+        return int(told)
+    age_s = time.time() - psutil.Process().create_time()
+    return time.perf_counter_ns() - int(age_s * NS_PER_S)
 
 
 def _busy_ns() -> int:

@@ -92,8 +92,21 @@ def for_machine(config: RunConfig, gpus: Sequence[str]) -> RunConfig:
 def suite_names() -> tuple[str, ...]:
     """The suites that come with leafbench, cheapest first."""
     found = {path.stem for path in SUITES_FOLDER.glob("*.toml")}
-    ours = ("smoke", "quick", "phases", "race", "full", "paper")
+    ours = ("smoke", "gate", "quick", "phases", "race", "full", "paper")
     return (*(name for name in ours if name in found), *sorted(found.difference(ours)))
+
+
+def gate_table(suite: str) -> tuple[Mapping[str, Any], str]:
+    """A suite's table [gate], empty if it has none, and where it stands.
+
+    Raises:
+        ConfigError: there is no such suite, or the table is none.
+    """
+    path = _suite_path(suite)
+    table = _read_toml(path).get("gate", {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: gate must be a table ([gate]), found {table!r}.")
+    return table, f"{path}, table [gate]"
 
 
 def suite_summary(name: str) -> str:
@@ -121,6 +134,7 @@ def _suite_table(suite: str) -> dict[str, values.Given]:
     path = _suite_path(suite)
     raw = _read_toml(path)
     raw.pop("summary", None)
+    raw.pop("gate", None)
     claim = raw.pop("claim", {})
     if not isinstance(claim, dict):
         raise ConfigError(f"{path}: claim must be a table ([claim]), found {claim!r}.")

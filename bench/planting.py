@@ -1,101 +1,127 @@
-"""A slowdown of known size, planted where a regression would sit: what a gate must see.
+"""Where a slowdown is planted in one of our trainings: in its graph, and at an epoch's end.
 
-Planted time is slept, in proportion to what the training itself takes, so that a plant of 5 % makes
-a step (or an epoch) of a pipeline without prefetch 5 % longer on any machine. What sleeps in the
-pipeline's own thread is hidden where batches are prefetched, as a slow disk would be.
+Only a training that is conducted has any of this in its graph. While nothing is planted, the graph
+branches around what sleeps, so that no step of it waits for Python.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from bench.slowdown import Clock, Slowdown
 from bench.turns import Place, Turn
 from leafmodel.pipelines.pipeline import Pipeline
 
 
-@dataclass
-class Plant:
-    """What is planted in the epoch under way, and the time that its parts have taken."""
+class Planting:
+    """One training's places for a slowdown.
 
-    turn: Turn = Turn()
-    epoch_began_s: float = 0.0
-    step_began_s: float = 0.0
-    step_s: float = 0.0
-    slept_s: float = 0.0
+    Args:
+        pipeline: that it trains with.
+        loader: that the pipeline has; for messages.
+        clock: that the slowdown goes by; None: the process' own.
 
-    def sleep(self, place: Place, base_s: float) -> None:
-        """Sleep the planted share of `base_s`, if this is the place."""
-        if self.turn.place is place and self.turn.plant > 0:
-            planted_s = self.turn.plant * base_s
-            self.slept_s += planted_s
-            time.sleep(planted_s)
+    Attributes:
+        pipeline: the same with a last stage, behind any prefetch, that can be made slow: its time
+            is input wait. One that is no tf.data graph stays as it is, and takes no slowdown.
+        model_class: a `keras.Model` whose training step can be made slow behind its update.
+        callback: tells the slowdown where the training is; must be the first of the callbacks.
+    """
 
+    def __init__(self, pipeline: Pipeline, loader: str, clock: Clock | None = None) -> None:
+        has_graph = pipeline.dataset is not None and pipeline.source is pipeline.dataset
+        refused = {} if has_graph else {Place.PIPELINE: _no_graph(loader)}
+        self._slowdown = Slowdown(refused, clock)
+        with tf.device("CPU:0"):
+            self._planted = {
+                place: tf.Variable(False, trainable=False)
+                for place in (Place.MODEL, Place.PIPELINE)
+            }
+        self.pipeline = self._with_stage(pipeline) if has_graph else pipeline
+        self.model_class = self._model_class()
+        self.callback = Planter(self._slowdown, self._switch)
 
-def planted_pipeline(pipeline: Pipeline, plant: Plant) -> Pipeline:
-    """The pipeline with a last stage that can be made slow; one without a graph as it is."""
-    if pipeline.dataset is None or pipeline.source is not pipeline.dataset:
-        return pipeline
+    def take(self, turn: Turn) -> None:
+        """Plant what the turn asks for, from the next epoch on.
 
-    def slow() -> None:
-        plant.sleep(Place.PIPELINE, plant.step_s)
+        Raises:
+            ConfigError: nothing can be planted there in this training.
+        """
+        self._slowdown.take(turn)
 
-    def delay(*batch: Any) -> Any:
-        with tf.control_dependencies([tf.numpy_function(slow, [], [])]):
-            return tf.nest.map_structure(tf.identity, batch)
+    def _with_stage(self, pipeline: Pipeline) -> Pipeline:
+        def delay(*batch: Any) -> Any:
+            return self._behind(batch, Place.PIPELINE, self._slowdown.within_pipeline)
 
-    dataset = pipeline.dataset.map(delay)
-    return replace(pipeline, source=dataset, dataset=dataset)
+        dataset = pipeline.dataset.map(delay)
+        return replace(pipeline, source=dataset, dataset=dataset)
 
+    def _model_class(self) -> type[Any]:
+        behind, slowdown = self._behind, self._slowdown
 
-def planted_model(plant: Plant) -> type[Any]:
-    """A `keras.Model` whose training step can be made slow: a share of the step before."""
+        class PlantedModel(keras.Model):
+            """Trains as its base class does."""
 
-    class PlantedModel(keras.Model):
-        """Trains as its base class does."""
+            def train_step(self, data: Any) -> Any:
+                """A step that ends when what is planted behind its update is over."""
+                logs = super().train_step(data)
+                weights = [variable.value.read_value() for variable in self.trainable_variables]
+                with tf.control_dependencies(weights):
+                    return behind(logs, Place.MODEL, slowdown.within_step)
 
-        def train_step(self, data: Any) -> Any:
-            """A step that ends when the planted time after its update is over."""
-            logs = super().train_step(data)
-            weights = [variable.value.read_value() for variable in self.trainable_variables]
-            with tf.control_dependencies([*weights, *tf.nest.flatten(logs)]):
-                delay = tf.numpy_function(self._slow, [], [])
-            with tf.control_dependencies([delay]):
-                return tf.nest.map_structure(tf.identity, logs)
+        return PlantedModel
 
-        def _slow(self) -> None:
-            plant.sleep(Place.MODEL, plant.step_s)
+    def _switch(self) -> None:
+        for place, planted in self._planted.items():
+            planted.assign(self._slowdown.is_at(place))
 
-    return PlantedModel
+    def _behind(self, values: Any, place: Place, sleep: Callable[[], None]) -> Any:
+        """Within a graph: the same values, there only after what is planted at `place`."""
+
+        def slept() -> bool:
+            sleep()
+            return True
+
+        with tf.control_dependencies(tf.nest.flatten(values)):
+            over = tf.cond(
+                self._planted[place],
+                lambda: tf.ensure_shape(tf.numpy_function(slept, [], tf.bool), ()),
+                lambda: True,
+            )
+        with tf.control_dependencies([over]):
+            return tf.nest.map_structure(tf.identity, values)
 
 
 class Planter(keras.callbacks.Callback):
-    """Times what plants are proportional to, and plants at the epoch's end. First of callbacks."""
+    """Tells a slowdown where the training is, and the graph whether anything is planted in it."""
 
-    def __init__(self, plant: Plant) -> None:
+    def __init__(self, slowdown: Slowdown, switch: Callable[[], None]) -> None:
         super().__init__()
-        self._plant = plant
+        self._slowdown = slowdown
+        self._switch = switch
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """The epoch's own time starts here."""
-        self._plant.epoch_began_s = time.perf_counter()
-        self._plant.slept_s = 0.0
+        """An epoch begins."""
+        self._switch()
+        self._slowdown.epoch_begins()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """The step's own time starts here."""
-        self._plant.step_began_s = time.perf_counter()
-        self._slept_before_s = self._plant.slept_s
+        """A step begins."""
+        self._slowdown.step_begins()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """The step took this long, without what was planted in it."""
-        planted_s = self._plant.slept_s - self._slept_before_s
-        self._plant.step_s = time.perf_counter() - self._plant.step_began_s - planted_s
+        """A step ends."""
+        self._slowdown.step_ends()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Plant at the boundary."""
-        own_s = time.perf_counter() - self._plant.epoch_began_s - self._plant.slept_s
-        self._plant.sleep(Place.BOUNDARY, own_s)
+        """An epoch ends; what is planted at its boundary is slept here."""
+        self._slowdown.epoch_ends()
+
+
+def _no_graph(loader: str) -> str:
+    return f"the loader {loader} is no tf.data graph, to which a slow stage could be added"

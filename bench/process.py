@@ -47,6 +47,7 @@ def follow(
     environment: Callable[[int], Mapping[str, str]],
     grace_s: float = GRACE_S,
     renewed: bool = False,
+    cwd: Path | None = None,
 ) -> Ended:
     """Run a command in a session of its own, so that it can be killed whole, until it ends.
 
@@ -66,6 +67,7 @@ def follow(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment(began),
+            cwd=cwd,
             start_new_session=True,
         )
         timed_out = False

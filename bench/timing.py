@@ -103,6 +103,7 @@ class _Epoch:
     step_begin_ns: list[int] = field(default_factory=list)
     step_begin_real_ns: list[int] = field(default_factory=list)
     last_end_ns: int = 0
+    validation_begin_ns: int | None = None
 
 
 class EpochMeter(keras.callbacks.Callback):
@@ -110,27 +111,33 @@ class EpochMeter(keras.callbacks.Callback):
 
     Args:
         images: images an epoch trains on.
-        evaluate: gives (loss, accuracy) on the validation images; called after each epoch, its
-            time kept apart. None evaluates nothing.
+        evaluate: gives (loss, accuracy) on the validation images, its time kept apart. None leaves
+            validation to `fit`, or out.
+        only_after: the one epoch (from 0) behind which `evaluate` is called; None: behind each.
         stamps: of the metered model; None where the step does not stamp itself.
         on_epoch: told the number of epochs done.
         clocks: of the host.
+        accuracy: the name, among the logs, of what counts as accuracy.
     """
 
     def __init__(
         self,
         images: int,
         evaluate: Evaluate | None = None,
+        only_after: int | None = None,
         stamps: StepStamps | None = None,
         on_epoch: Callable[[int], None] | None = None,
         clocks: Clocks = Clocks(),
+        accuracy: str = "accuracy",
     ) -> None:
         super().__init__()
         self._images = images
         self._evaluate = evaluate
+        self._only_after = only_after
         self._stamps = stamps
         self._on_epoch = on_epoch
         self._clocks = clocks
+        self._accuracy = accuracy
         self._fit_begin_ns: int | None = None
         self._fit_begin_real_ns = 0
         self._epoch = _Epoch(0)
@@ -158,33 +165,36 @@ class EpochMeter(keras.callbacks.Callback):
         """Only the last one of an epoch counts."""
         self._epoch.last_end_ns = self._clocks.monotonic_ns()
 
+    def on_test_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        """`fit` validates by itself: the epoch's time ends here."""
+        self._epoch.validation_begin_ns = self._clocks.monotonic_ns()
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """An epoch's time ends here, before validation; its result goes into the logs."""
-        end_ns = self._clocks.monotonic_ns()
-        loss, accuracy = self._evaluate() if self._evaluate else (None, None)
+        end_ns = self._epoch.validation_begin_ns or self._clocks.monotonic_ns()
+        if self._evaluate and self._only_after in (None, epoch):
+            loss, accuracy = self._evaluate()
+            logs |= {"val_loss": loss, f"val_{self._accuracy}": accuracy}  # callbacks may go by it
         validated_ns = self._clocks.monotonic_ns()
-        if self._evaluate:  # callbacks behind this one may set the learning rate by it
-            logs |= {"val_loss": loss, "val_accuracy": accuracy}
         stamps = self._stamps.take() if self._stamps else None
         if stamps and not self.epochs:
             self.first_batch_ns = stamps[0][0] - self._fit_begin_real_ns
         waits = zip(stamps, self._epoch.step_begin_real_ns, strict=True) if stamps else None
-        steps = _steps(self._epoch)
         self.epochs.append(
             EpochRecord(
                 epoch=epoch,
                 epoch_ns=end_ns - self._epoch.begin_ns,
                 head_ns=self._epoch.step_begin_ns[0] - self._epoch.begin_ns,
                 tail_ns=end_ns - self._epoch.last_end_ns,
-                step_ns=steps,
+                step_ns=_steps(self._epoch),
                 wait_ns=tuple(ready - begin for (ready, _), begin in waits) if waits else None,
                 compute_ns=tuple(done - ready for ready, done in stamps) if stamps else None,
                 images=self._images,
-                loss=_finite(logs["loss"]),
-                accuracy=_finite(logs["accuracy"]),
-                val_loss=_finite(loss),
-                val_accuracy=_finite(accuracy),
-                validation_ns=validated_ns - end_ns if self._evaluate else 0,
+                loss=_finite(logs.get("loss")),
+                accuracy=_finite(logs.get(self._accuracy)),
+                val_loss=_finite(logs.get("val_loss")),
+                val_accuracy=_finite(logs.get(f"val_{self._accuracy}")),
+                validation_ns=validated_ns - end_ns if "val_loss" in logs else 0,
             )
         )
         if self._on_epoch:

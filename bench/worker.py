@@ -8,19 +8,18 @@ error. Anything else is a crash, and the executor makes a failed record of it.
 from __future__ import annotations
 
 import hashlib
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-from bench.accounting import accounted
+from bench.accounting import accounted, peak_rss_bytes, versions
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
+from bench.given import image_files, read_files, training_input
 from bench.requests import (
     ProfileRequest,
     ProofRequest,
@@ -36,16 +35,12 @@ from bench.schema import (
     TrialRecord,
     TrialSpec,
     TrialStatus,
-    VariantProof,
 )
 from bench.store import write_whole
 from bench.turns import await_turn, is_conducted
 from leafmodel.errors import LeafmodelError
-from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 
-VERSIONED_PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow")
 LOADER_EPOCHS = 1  # in every block, behind the training that has filled the caches
-NS_PER_S = 1_000_000_000
 
 
 def main(arguments: list[str]) -> int:
@@ -53,7 +48,10 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0])
     try:
         if path.name.endswith(".proof.json"):
-            _prove(decode(path.read_bytes(), ProofRequest, str(path)))
+            from bench.proving import prove_all
+
+            request = decode(path.read_bytes(), ProofRequest, str(path))
+            prove_all(request, lambda done, total: _announce("proof", done, total))
         elif path.name.endswith(".start.json"):
             _start(decode(path.read_bytes(), StartRequest, str(path)))
         elif path.name.endswith(".profile.json"):
@@ -70,66 +68,10 @@ def _announce(what: str, done: int, total: int) -> None:
     print(f"@{what} {done} {total}", flush=True)
 
 
-# --- proofs ----------------------------------------------------------------------------------
-
-
-def _prove(request: ProofRequest) -> None:
-    from leafmodel.pipelines.proof import Proof, prove
-
-    files = _files(request.files)
-    for number, (name, pipeline) in enumerate(request.pipelines.items(), 1):
-        given = _given(files, request, request.work)
-        try:
-            proof = prove(pipeline, given)
-        except LeafmodelError as error:  # the other variants are still to be proved
-            proof = Proof((), (_unbuildable(error),), 0)
-        record = VariantProof(
-            schema_version=SCHEMA_VERSION,
-            variant=name,
-            pipeline=pipeline,
-            stages=proof.stages,
-            checks=proof.checks,
-            images_checked=proof.images_checked,
-        )
-        write_whole(Path(request.out) / f"{name}.json", encode(record))
-        _announce("proof", number, len(request.pipelines))
-
-
-def _unbuildable(error: LeafmodelError) -> ProofCheck:
-    return ProofCheck("can be built", ProofStatus.FAILED, "a pipeline", str(error))
-
-
-def _files(path: str) -> WorkerFiles:
-    return decode(Path(path).read_bytes(), WorkerFiles, path)
-
-
-def _given(files: WorkerFiles, asked: TrialSpec | StartSpec | ProofRequest, work: str) -> Any:
-    """The training images as a pipeline's input."""
-    from leafmodel.pipelines.pipeline import PipelineInput
-
-    return PipelineInput(
-        files=_image_files(files.train),
-        class_names=files.class_names,
-        batch_size=asked.batch_size,
-        image_size=asked.image_size,
-        seed=asked.seed,
-        work=Path(work),
-    )
-
-
-def _image_files(pairs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
-    from leafmodel.data.folder import ImageFile
-
-    return tuple(ImageFile(Path(path), label) for path, label in pairs)
-
-
-# --- trials ----------------------------------------------------------------------------------
-
-
 def _run(request: TrialRequest) -> None:
     def train() -> TrialRecord:
-        files = _files(request.files)
-        given = _given(files, request.spec, request.work)
+        files = read_files(request.files)
+        given = training_input(files, request.spec, request.work)
         return _train(request.spec, given, files, request.start)
 
     write_whole(Path(request.out), encode(accounted(_ready(request.spec.seed), train)))
@@ -143,8 +85,8 @@ def _start(request: StartRequest) -> None:
 
     spec = request.spec
     keras.utils.set_random_seed(spec.seed)
-    files = _files(request.files)
-    given = _given(files, spec, request.work)
+    files = read_files(request.files)
+    given = training_input(files, spec, request.work)
     begin_ns = time.perf_counter_ns()
     network = train_start(
         spec.phase,
@@ -185,8 +127,8 @@ def _profile(request: ProfileRequest) -> None:
     def train() -> TrialRecord:
         from bench.profiling import ProfilerWindow
 
-        files = _files(request.files)
-        given = _given(files, spec, request.work)
+        files = read_files(request.files)
+        given = training_input(files, spec, request.work)
         profiler = ProfilerWindow(window, Path(request.logdir))
         repeated = _repeated(given, window.steps_needed)
         record = _train(spec, repeated, files, request.start, [profiler])
@@ -207,30 +149,37 @@ def _repeated(given: Any, steps: int) -> Any:
 def _train(
     spec: TrialSpec, given: Any, files: WorkerFiles, start: str, callbacks: Sequence[Any] = ()
 ) -> TrialRecord:
-    """Build, train, drain; what only the whole process knows is filled in by the caller."""
-    from bench.timing import EpochMeter
+    """Build, train, drain; what only the whole process knows is filled in by the caller.
+
+    A training that is conducted is one of several that wait for each other: it is validated once,
+    at its end, and its loader is not drained.
+    """
+    from bench.timing import EpochMeter, StepStamps
     from leafmodel.training.phases import phase
     from leafmodel.training.schedules import plateau
     from leafmodel.training.train import fit
 
     begin_ns = time.perf_counter_ns()
-    turns = _Turns(spec.epochs) if is_conducted() else None
-    pipeline, trainee, stamps = _assembled(spec, given, start, turns)
+    pipeline, planting = _pipeline(spec, given)
+    stamps = StepStamps(given.steps)
+    trainee = _trainee(spec, given, start, pipeline, _model_class(stamps, planting))
     is_training = spec.kind is TrialKind.TRAIN
+    schedule = plateau(phase(spec.phase)) if is_training else ()
+    seldom = planting is not None and not schedule  # a schedule goes by every epoch's validation
     meter = EpochMeter(
         images=len(given.files),
         evaluate=_evaluator(trainee.network, given, files.validation) if is_training else None,
+        only_after=spec.epochs - 1 if seldom else None,
         stamps=stamps,
-        on_epoch=turns.epoch_done if turns else lambda n: _announce("epoch", n, spec.epochs),
+        on_epoch=lambda done: _epoch_done(done, spec.epochs, planting),
     )
     build_ns = time.perf_counter_ns() - begin_ns
-    if turns:
-        turns.epoch_done(0)
+    if planting:
+        _epoch_done(0, spec.epochs, planting)
     meter.fit_begins()
-    schedule = plateau(phase(spec.phase)) if is_training else ()
-    before = turns.callbacks if turns else ()
-    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[*before, meter, *schedule, *callbacks])
-    peak_rss_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    first = [planting.callback] if planting else []
+    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[*first, meter, *schedule, *callbacks])
+    peak_bytes = peak_rss_bytes()  # what comes behind the training is no part of it
     test = _evaluator(trainee.network, given, files.test) if is_training and files.test else None
     return TrialRecord(
         schema_version=SCHEMA_VERSION,
@@ -242,50 +191,50 @@ def _train(
         build_ns=build_ns,
         first_batch_ns=meter.first_batch_ns,
         epochs=tuple(meter.epochs),
-        loader_epoch_ns=_drain(pipeline, spec) if is_training and not turns else (),
+        loader_epoch_ns=_drain(pipeline, spec) if is_training and not planting else (),
         test_accuracy=test()[1] if test else None,
-        peak_rss_bytes=peak_rss_bytes,
+        peak_rss_bytes=peak_bytes,
         traces=stamps.traces,
-        versions={package: version(package) for package in VERSIONED_PACKAGES},
+        versions=versions(),
     )
 
 
-class _Turns:
-    """Waits for the conductor before each epoch, and plants what it asks for."""
-
-    def __init__(self, epochs: int) -> None:
-        from bench.planting import Plant, Planter
-
-        self._epochs = epochs
-        self.plant = Plant()
-        self.callbacks = (Planter(self.plant),)
-
-    def epoch_done(self, done: int) -> None:
-        """Say how many epochs are done, and wait for the next one's turn."""
-        _announce("epoch", done, self._epochs)
-        if done < self._epochs:
-            self.plant.turn = await_turn(sys.stdin.buffer)
+def _epoch_done(done: int, epochs: int, planting: Any) -> None:
+    """Tell how many epochs are done; a training that is conducted waits for the next one's turn."""
+    _announce("epoch", done, epochs)
+    if planting and done < epochs:
+        planting.take(await_turn(sys.stdin.buffer))
 
 
-def _assembled(
-    spec: TrialSpec, given: Any, start: str, turns: _Turns | None
-) -> tuple[Any, Any, Any]:
-    """The pipeline, the model that it trains, and the stamps of its steps."""
-    from bench.timing import StepStamps, metered
+def _pipeline(spec: TrialSpec, given: Any) -> tuple[Any, Any]:
+    """The pipeline; and where a slowdown can be planted, if the training is conducted."""
     from leafmodel.pipelines.build import build
     from leafmodel.pipelines.resident import build_ceiling
-    from leafmodel.training.phases import phase
-    from leafmodel.training.train import assemble, continue_from
 
     builder = build_ceiling if spec.kind is TrialKind.CEILING else build
     pipeline = builder(spec.pipeline, given)
-    stamps = StepStamps(given.steps)
-    model_class = metered(stamps)
-    if turns:
-        from bench.planting import planted_model, planted_pipeline
+    if not is_conducted():
+        return pipeline, None
+    from bench.planting import Planting
 
-        pipeline = planted_pipeline(pipeline, turns.plant)
-        model_class = metered(stamps, planted_model(turns.plant))
+    planting = Planting(pipeline, spec.pipeline.loader)
+    return planting.pipeline, planting
+
+
+def _model_class(stamps: Any, planting: Any) -> Any:
+    """The class of the trained model: it stamps its steps, whatever is planted in them included."""
+    import keras
+
+    from bench.timing import metered
+
+    return metered(stamps, planting.model_class if planting else keras.Model)
+
+
+def _trainee(spec: TrialSpec, given: Any, start: str, pipeline: Any, model_class: Any) -> Any:
+    """The model that the pipeline trains, with the weights that it begins with."""
+    from leafmodel.training.phases import phase
+    from leafmodel.training.train import assemble, continue_from
+
     trainee = assemble(
         phase(spec.phase),
         pipeline,
@@ -295,7 +244,7 @@ def _assembled(
     )
     if start:
         continue_from(trainee.network, Path(start))
-    return pipeline, trainee, stamps
+    return trainee
 
 
 def _backbone(spec: TrialSpec | StartSpec) -> Any:
@@ -309,7 +258,7 @@ def _evaluator(network: Any, given: Any, pairs: tuple[tuple[str, int], ...]) -> 
     """A function that gives (loss, accuracy) on these images; every variant uses the same one."""
     from leafmodel.pipelines.tf_data import evaluation_dataset
 
-    dataset = evaluation_dataset(replace(given, files=_image_files(pairs)))
+    dataset = evaluation_dataset(replace(given, files=image_files(pairs)))
 
     def evaluate() -> tuple[float, float]:
         logs = network.evaluate(dataset, verbose=0, return_dict=True)

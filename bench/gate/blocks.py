@@ -42,6 +42,7 @@ class BlockRecord:
         block: from 0, of its subject.
         again: None where no self-test was asked for.
         planted_turns: epochs in which `again` was made slower, by the share `plant`.
+        failed: who failed first; the others of the block were then ended, and count for nothing.
         confirms: whether it was measured to confirm what earlier blocks had shown.
         wall_ns: of the whole block, starting up included.
     """
@@ -55,23 +56,31 @@ class BlockRecord:
     plant: float
     place: Place
     planted_turns: tuple[int, ...]
+    failed: Role | None
     confirms: bool
     wall_ns: int
 
     def __post_init__(self) -> None:
         counts = {len(trial.epochs) for trial in self.trials if trial.status is TrialStatus.OK}
         require(len(counts) < 2, f"the trials of a block train equal epochs, found {counts}")
+        broken = any(trial.status is TrialStatus.FAILED for trial in self.trials)
+        require(broken == (self.failed is not None), "a block that failed, and only it, says who")
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:
         """The trials of the block."""
         return tuple(t for t in (self.reference, self.again, self.head) if t is not None)
 
+    def trial(self, role: Role) -> TrialRecord | None:
+        """The trial of a role."""
+        trials = {Role.REFERENCE: self.reference, Role.AGAIN: self.again, Role.HEAD: self.head}
+        return trials[role]
+
     @property
-    def failures(self) -> dict[Role, Failure]:
-        """Who failed, and why."""
-        trials = zip(Role, (self.reference, self.again, self.head), strict=True)
-        return {role: trial.failure for role, trial in trials if trial and trial.failure}
+    def failure(self) -> Failure | None:
+        """Why the block counts for nothing; None if it counts."""
+        trial = self.trial(self.failed) if self.failed else None
+        return trial.failure if trial else None
 
 
 def order(turn: int, roles: Sequence[Role]) -> tuple[Role, ...]:

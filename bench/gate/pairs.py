@@ -76,33 +76,25 @@ def series(
     blocks: Sequence[BlockRecord], thresholds: Thresholds, validation_images: int
 ) -> tuple[Series, ...]:
     """The series of each metric of one subject, over its whole blocks."""
-    whole = [block for block in blocks if not block.failures]
+    whole = [block for block in blocks if not block.failed]
     return tuple(
         _series(metric, whole, thresholds, validation_images) for metric in _measured(whole)
     )
 
 
 def planted_series(
-    blocks: Sequence[BlockRecord], thresholds: Thresholds
-) -> Mapping[Subject, Series]:
-    """What was measured of the planted slowdown, a series a subject."""
-    subjects = dict.fromkeys(block.subject for block in blocks)
-    return {
-        subject: _planted([block for block in blocks if block.subject == subject], thresholds)
-        for subject in subjects
-    }
-
-
-def _planted(blocks: Sequence[BlockRecord], thresholds: Thresholds) -> Series:
-    whole = [block for block in blocks if not block.failures]
-    pairs = [pair for block in whole if (pair := planted_pair(block))]
-    subject, metric = blocks[0].subject, Metric.STEP
+    blocks: Sequence[BlockRecord], subject: Subject, thresholds: Thresholds
+) -> Series:
+    """What was measured of the slowdown that was planted in a subject."""
+    whole = [block for block in blocks if not block.failed]
+    planted = [pair for block in whole if (pair := planted_pair(block))]
+    metric = Metric.STEP
     return Series(
         subject=str(subject),
         metric=metric,
         unit=KINDS[metric].unit,
         threshold=thresholds.of(subject.variant, metric),
-        changes=tuple(_known(change(metric, pair) for pair in pairs)),
+        changes=tuple(_known(change(metric, pair) for pair in planted)),
         before=_levels(metric, [block.reference for block in whole]),
         after=None,
     )

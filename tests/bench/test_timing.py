@@ -26,7 +26,7 @@ def _one_epoch(meter: EpochMeter, steps: int) -> EpochRecord:
     for step in range(steps):
         meter.on_train_batch_begin(step)
         meter.on_train_batch_end(step)
-    meter.on_epoch_end(0, LOGS)
+    meter.on_epoch_end(0, dict(LOGS))
     return meter.epochs[-1]
 
 

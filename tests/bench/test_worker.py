@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import worker
+from bench.accounting import VERSIONED_PACKAGES
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE
 from bench.profile_schema import Capture, ProfileSpec, ProfileWindow
@@ -75,7 +76,7 @@ def test_a_trial_leaves_a_whole_record(
     assert record.peak_rss_bytes > 10**8
     assert record.cpu_ns > 0
     assert record.first_batch_ns > 0
-    assert set(record.versions) == set(worker.VERSIONED_PACKAGES)
+    assert set(record.versions) == set(VERSIONED_PACKAGES)
     assert [line for line in capsys.readouterr().out.split("\n") if line.startswith("@")] == [
         "@epoch 1 2",
         "@epoch 2 2",

@@ -1,0 +1,197 @@
+"""What decides how a gate decides, from a suite's table [gate] and the command line.
+
+    [gate]
+    budget = "15m"
+    self_test = true
+    threshold = "5%"                  # of every metric that has 5 % by default
+    [gate.metric.first_epoch]
+    relative = "30%"
+    floor = "200ms"
+    [gate.variant.in_model.epoch]     # of one variant's metric
+    relative = "8%"
+
+On the command line: `--threshold 5%`, `--threshold epoch=8%`, `--threshold in_model.epoch=8%`, and
+`--floor` likewise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bench.errors import ConfigError
+from bench.gate.metrics import KINDS, Metric, Threshold, Thresholds
+from bench.values import Given, flag, suggestion
+
+DEFAULT_BUDGET_S = 900.0
+_USUAL = 0.05  # `threshold = ...` sets the metrics that have this by default
+_KEYS = ("budget", "self_test", "threshold", "metric", "variant")
+_UNITS: Mapping[str, float] = {
+    "": 1.0,
+    "ns": 1e-9,
+    "us": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "kib": 2.0**10,
+    "mib": 2.0**20,
+    "gib": 2.0**30,
+}
+
+
+@dataclass(frozen=True)
+class GateOptions:
+    """How long a gate may measure, what matters, and whether it must prove that it can fail."""
+
+    budget_s: float = DEFAULT_BUDGET_S
+    self_test: bool = True
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+def parse_options(table: Mapping[str, Any], where: str) -> GateOptions:
+    """The options in a suite's table [gate].
+
+    Raises:
+        ConfigError: a key or a value that cannot be; says where.
+    """
+    _refuse_unknown(table, _KEYS, where)
+    options = GateOptions()
+    if "budget" in table:
+        options = replace(options, budget_s=budget_s(Given(table["budget"], f"{where}: budget")))
+    if "self_test" in table:
+        options = replace(options, self_test=flag(Given(table["self_test"], f"{where}: self_test")))
+    if "threshold" in table:
+        options = with_threshold(options, Given(table["threshold"], f"{where}: threshold"))
+    metrics = _metrics(table.get("metric", {}), f"{where}.metric", options.thresholds.metrics)
+    variants = {
+        name: _metrics(own, f"{where}.variant.{name}", metrics)
+        for name, own in _table(table.get("variant", {}), f"{where}.variant").items()
+    }
+    return replace(options, thresholds=Thresholds(metrics, variants))
+
+
+def with_threshold(options: GateOptions, given: Given) -> GateOptions:
+    """The options with one more relative threshold: `5%`, `epoch=5%`, `in_model.epoch=5%`.
+
+    Raises:
+        ConfigError: no such metric, or no share.
+    """
+    return _with(options, given, lambda old, value: replace(old, relative=share(value)))
+
+
+def with_floor(options: GateOptions, given: Given) -> GateOptions:
+    """The options with one more floor: `epoch=5ms`, `in_model.epoch=5ms`, `peak_memory=64MiB`.
+
+    Raises:
+        ConfigError: no such metric, or no amount of it.
+    """
+    return _with(options, given, lambda old, value: replace(old, floor=amount(value)))
+
+
+def budget_s(given: Given) -> float:
+    """A time to measure in: `15m`, `90s`, `1h`, or seconds.
+
+    Raises:
+        ConfigError: not above 0, or no time.
+    """
+    seconds = amount(given)
+    if seconds <= 0:
+        raise ConfigError(
+            f"{given.where} must be above 0, found {given.value!r}: without time nothing is "
+            "measured, and a gate that measured nothing never passes."
+        )
+    return seconds
+
+
+def share(given: Given) -> float:
+    """`5%` or `0.05`, above 0 and below 1000 %."""
+    text = str(given.value).strip()
+    number = text.removesuffix("%")
+    if isinstance(given.value, bool) or not re.fullmatch(r"\d+(\.\d*)?|\.\d+", number):
+        raise ConfigError(f"{given.where} must be a share such as 5% or 0.05, found {text!r}.")
+    value = float(number) / (100 if text.endswith("%") else 1)
+    if not 0 < value < 10:
+        raise ConfigError(f"{given.where} must be above 0 and below 1000 %, found {text!r}.")
+    return value
+
+
+def amount(given: Given) -> float:
+    """A number with a unit (`5ms`, `2s`, `64MiB`), or one in the metric's own unit."""
+    text = str(given.value).strip().lower()
+    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", text)
+    if isinstance(given.value, bool) or not found or found[2] not in _UNITS:
+        raise ConfigError(
+            f"{given.where} must be an amount such as 15m, 90s, 5ms or 64MiB, found "
+            f"{given.value!r}."
+        )
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _with(
+    options: GateOptions, given: Given, change: Callable[[Threshold, Given], Threshold]
+) -> GateOptions:
+    """Change the threshold that `given` names: of all usual metrics, of one, or of a variant's."""
+    name, _, value = str(given.value).rpartition("=")
+    told = replace(given, value=value)
+    thresholds = options.thresholds
+    if not name:
+        usual = [m for m in Metric if KINDS[m].default.relative == _USUAL]
+        metrics = {m: change(thresholds.of("", m), told) for m in usual}
+        return replace(
+            options, thresholds=replace(thresholds, metrics={**thresholds.metrics, **metrics})
+        )
+    variant, _, metric_name = name.strip().rpartition(".")
+    metric = _metric(metric_name, given.where)
+    changed = {metric: change(thresholds.of(variant, metric), told)}
+    if not variant:
+        metrics = {**thresholds.metrics, **changed}
+        return replace(options, thresholds=replace(thresholds, metrics=metrics))
+    own = {**thresholds.variants.get(variant, {}), **changed}
+    variants = {**thresholds.variants, variant: own}
+    return replace(options, thresholds=replace(thresholds, variants=variants))
+
+
+def _metrics(
+    table: object, where: str, inherited: Mapping[Metric, Threshold]
+) -> dict[Metric, Threshold]:
+    found = dict(inherited)
+    for name, raw in _table(table, where).items():
+        metric, own = _metric(name, where), _table(raw, f"{where}.{name}")
+        _refuse_unknown(own, ("relative", "floor"), f"{where}.{name}")
+        threshold = found.get(metric, KINDS[metric].default)
+        if "relative" in own:
+            relative = share(Given(own["relative"], f"{where}.{name}.relative"))
+            threshold = replace(threshold, relative=relative)
+        if "floor" in own:
+            threshold = replace(
+                threshold, floor=amount(Given(own["floor"], f"{where}.{name}.floor"))
+            )
+        found[metric] = threshold
+    return found
+
+
+def _metric(name: str, where: str) -> Metric:
+    try:
+        return Metric(name.strip())
+    except ValueError as error:
+        raise ConfigError(
+            f"{where}: there is no metric {name!r}.{suggestion(name, list(Metric))} Known: "
+            f"{', '.join(Metric)}."
+        ) from error
+
+
+def _table(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must be a table, found {value!r}.")
+    return value
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise ConfigError(
+                f"{where}: unknown key {key!r}.{suggestion(key, known)} Known: {', '.join(known)}."
+            )

@@ -1,0 +1,293 @@
+"""A check from its first proof to its verdict: measure a block, decide, go on or stop.
+
+What a commit broke is seen before anything is timed: a variant that is no longer what it says is a
+regression. Then blocks are measured until every metric of every subject is decided, or the budget
+is spent. A regression is believed when fresh blocks, which had no part in suspecting it, show at
+least half of the threshold too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Protocol
+
+import numpy as np
+
+from bench.gate import pairs
+from bench.gate.blocks import BlockRecord, Role, Subject
+from bench.gate.decision import FAMILY_ERROR, Series, conclude, decide, see_plant
+from bench.gate.metrics import Metric, Unit
+from bench.gate.options import GateOptions
+from bench.gate.schema import Change, Estimate, SelfTest, Verdict
+from bench.schema import VariantProof
+from leafmodel.pipelines.facts import ProofStatus
+
+# Fresh blocks that must confirm a regression.
+CONFIRMING = 2
+# A subject whose blocks fail so often is given up.
+FAILURES = 2
+NS_PER_S = 1_000_000_000
+
+
+class Runner(Protocol):
+    """What measures: real processes, or a fake in tests."""
+
+    def prove(self) -> Mapping[Role, Mapping[str, VariantProof]]:
+        """Each side's variants by name; those that could not be proved at all are missing."""
+
+    def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockRecord:
+        """Measure one block, and put it on disk."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be decided.
+
+    Attributes:
+        subjects: what both sides have.
+        validation_images: that accuracies are shares of; 0 if there are none.
+    """
+
+    subjects: tuple[Subject, ...]
+    options: GateOptions
+    validation_images: int
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a check found; a verdict record without who and when."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    changes: tuple[Change, ...]
+    self_test: SelfTest | None
+    blocks: int
+    spent_s: float
+    notes: tuple[str, ...]
+    family_error: float = FAMILY_ERROR
+
+
+def check(
+    task: Task, runner: Runner, clock_s: Callable[[], float], note: Callable[[str], None]
+) -> Decided:
+    """Measure until it is decided or the budget is spent.
+
+    Args:
+        clock_s: a monotonic clock.
+        note: told what was found so far, after every block.
+    """
+    gate = _Gate(task, runner, clock_s, note)
+    gate.prove()
+    while not gate.is_decided and (todo := gate.undecided()):
+        for subject in todo:
+            if not gate.has_time_for(1, subject):
+                return gate.decided()
+            gate.measure(subject)
+            gate.confirm(subject)
+    return gate.decided()
+
+
+class _Gate:
+    """What a check knows so far."""
+
+    def __init__(
+        self,
+        task: Task,
+        runner: Runner,
+        clock_s: Callable[[], float],
+        note: Callable[[str], None],
+    ) -> None:
+        self._task = task
+        self._runner = runner
+        self._clock_s = clock_s
+        self._began_s = clock_s()
+        self._note = note
+        self._notes: list[str] = []
+        self._broken: list[Change] = []
+        self._blocks: dict[Subject, list[BlockRecord]] = {s: [] for s in task.subjects}
+        self._confirmed: dict[tuple[Subject, str], str] = {}
+
+    @property
+    def is_decided(self) -> bool:
+        """A regression that is confirmed, or proved, ends the check."""
+        return bool(self._confirmed or self._broken)
+
+    def prove(self) -> None:
+        """Prove both sides' variants, once."""
+        proofs = self._runner.prove()
+        for variant in dict.fromkeys(subject.variant for subject in self._task.subjects):
+            ours = _faults(proofs.get(Role.HEAD, {}).get(variant))
+            theirs = _faults(proofs.get(Role.REFERENCE, {}).get(variant))
+            if ours and not theirs:
+                self._broken.append(_broken(variant, ours))
+            elif ours or theirs:
+                who = "both sides" if ours else "the reference"
+                self._notes.append(f"{variant} is not what it says on {who}: {ours or theirs}")
+
+    def undecided(self) -> tuple[Subject, ...]:
+        """The subjects that another block may settle."""
+        return tuple(s for s in self._blocks if not self._is_given_up(s) and self._is_open(s))
+
+    def has_time_for(self, blocks: int, subject: Subject) -> bool:
+        """Whether the budget holds so many more blocks; the first one is always tried."""
+        costs_s = [block.wall_ns / NS_PER_S for block in self._blocks[subject]]
+        left_s = self._task.options.budget_s - self._spent_s
+        return not costs_s or blocks * max(costs_s[-3:]) <= left_s
+
+    def measure(self, subject: Subject, *, confirms: bool = False) -> None:
+        """One more block of a subject."""
+        known = self._blocks[subject]
+        known.append(self._runner.measure(subject, len(known), confirms=confirms))
+        self._note(self._progress(subject))
+
+    def confirm(self, subject: Subject) -> None:
+        """Measure fresh blocks if the subject looks like a regression, and see whether it stays."""
+        suspects = [s for s in self._series(subject) if self._is_suspect(s)]
+        if not suspects or not self.has_time_for(CONFIRMING, subject):
+            return
+        before = len(self._blocks[subject])
+        for _ in range(CONFIRMING):
+            self.measure(subject, confirms=True)
+        fresh = self._series_of(self._blocks[subject][before:])
+        for suspect in suspects:
+            found = next((item for item in fresh if item.metric == suspect.metric), None)
+            if found is not None and _confirms(found):
+                shown = found.relative(float(np.mean(found.changes)))
+                self._confirmed[subject, suspect.metric] = (
+                    f"confirmed by {len(found.changes)} fresh blocks ({shown:+.1%})"
+                )
+
+    def decided(self) -> Decided:
+        """The verdict on what was measured."""
+        changes = tuple(chain(self._broken, *map(self._changes, self._blocks)))
+        wanted = self._task.options.self_test
+        self_test = self._self_test() if wanted and not self._broken else None
+        verdict, reasons = conclude(changes, self_test, self_test_wanted=wanted)
+        if verdict is Verdict.INCONCLUSIVE and not self.has_time_left:
+            reasons = (*reasons, f"the budget of {self._task.options.budget_s:.0f} s is spent")
+        blocks = sum(map(len, self._blocks.values()))
+        return Decided(
+            verdict, reasons, changes, self_test, blocks, self._spent_s, tuple(self._notes)
+        )
+
+    @property
+    def has_time_left(self) -> bool:
+        """Whether another block of any subject would fit into the budget."""
+        return any(self.has_time_for(1, subject) for subject in self._blocks)
+
+    @property
+    def _spent_s(self) -> float:
+        return self._clock_s() - self._began_s
+
+    def _is_given_up(self, subject: Subject) -> bool:
+        return sum(bool(block.failed) for block in self._blocks[subject]) >= FAILURES
+
+    def _is_open(self, subject: Subject) -> bool:
+        changes = self._changes(subject)
+        settled = bool(changes) and all(change.verdict is Verdict.PASS for change in changes)
+        if not settled:
+            return True
+        return self._task.options.self_test and not self._planted(subject).seen
+
+    def _series(self, subject: Subject) -> tuple[Series, ...]:
+        return self._series_of(self._blocks[subject])
+
+    def _series_of(self, blocks: Sequence[BlockRecord]) -> tuple[Series, ...]:
+        return pairs.series(blocks, self._task.options.thresholds, self._task.validation_images)
+
+    def _is_suspect(self, series: Series) -> bool:
+        return decide(series, self._comparisons).verdict is Verdict.REGRESSION
+
+    @property
+    def _comparisons(self) -> int:
+        return len(Metric) * len(self._task.subjects)
+
+    def _changes(self, subject: Subject) -> tuple[Change, ...]:
+        if self._is_given_up(subject):
+            return (_failed(subject, self._blocks[subject]),)
+        if all(block.failed for block in self._blocks[subject]):
+            why = "no block was measured within the budget"
+            return (_untimed(str(subject), "training", Verdict.NOTHING, why),)
+        return tuple(self._change(subject, series) for series in self._series(subject))
+
+    def _change(self, subject: Subject, series: Series) -> Change:
+        change = decide(series, self._comparisons)
+        if change.verdict is not Verdict.REGRESSION:
+            return change
+        confirmed = self._confirmed.get((subject, series.metric))
+        if confirmed:
+            return replace(change, why=f"{change.why}, {confirmed}")
+        why = f"{change.why}, but not confirmed by {CONFIRMING} fresh blocks"
+        return replace(change, verdict=Verdict.INCONCLUSIVE, why=why)
+
+    def _planted(self, subject: Subject) -> SelfTest:
+        blocks = self._blocks[subject]
+        series = pairs.planted_series(blocks, subject, self._task.options.thresholds)
+        return see_plant(series, blocks[0].plant if blocks else series.matters)
+
+    def _self_test(self) -> SelfTest | None:
+        """The self-test of the subject that saw least of it."""
+        measured = [subject for subject in self._blocks if not self._is_given_up(subject)]
+        tests = [self._planted(subject) for subject in measured if self._blocks[subject]]
+        return min(tests, key=lambda test: (test.seen, _low(test.change)), default=None)
+
+    def _progress(self, subject: Subject) -> str:
+        blocks = self._blocks[subject]
+        told = f"block {len(blocks)} of {subject}"
+        if failure := blocks[-1].failure:
+            return f"{told}: {blocks[-1].failed} failed: {failure.message}"
+        epoch = next((c for c in self._changes(subject) if c.metric == Metric.EPOCH), None)
+        shown = (
+            f"epoch {epoch.change.value:+.1%}, {epoch.verdict}" if epoch and epoch.change else ""
+        )
+        return f"{told} after {self._spent_s:.0f} s: {shown}"
+
+
+def _confirms(fresh: Series) -> bool:
+    """Blocks that had no part in the suspicion show at least half of what matters."""
+    half = fresh.inner(fresh.matters) / 2
+    return len(fresh.changes) > 0 and float(np.mean(fresh.changes)) >= half
+
+
+def _low(change: Estimate | None) -> float:
+    return change.low if change is not None and change.low is not None else float("-inf")
+
+
+def _faults(proof: VariantProof | None) -> str:
+    """What of a variant is not what it says; empty if all is, or it was not proved."""
+    if proof is None or proof.ok:
+        return ""
+    bad = (check for check in proof.checks if check.status is ProofStatus.FAILED)
+    return "; ".join(f"{c.check}: expected {c.expected}, found {c.found}" for c in bad)
+
+
+def _broken(variant: str, faults: str) -> Change:
+    return _untimed(variant, "proof", Verdict.REGRESSION, f"no longer what it says: {faults}")
+
+
+def _failed(subject: Subject, blocks: Sequence[BlockRecord]) -> Change:
+    last = [block for block in blocks if block.failed][-1]
+    who = "the head" if last.failed is Role.HEAD else "the reference"
+    said = last.failure.message if last.failure else "it said nothing"
+    why = f"{who} could not be trained: {said}"
+    return _untimed(str(subject), "training", Verdict.NOTHING, why)
+
+
+def _untimed(subject: str, metric: str, verdict: Verdict, why: str) -> Change:
+    """Something that was found without a time."""
+    return Change(
+        subject=subject,
+        metric=metric,
+        unit=Unit.SHARE,
+        verdict=verdict,
+        why=why,
+        change=None,
+        sure_low=None,
+        sure_high=None,
+        threshold=0.0,
+        before=None,
+        after=None,
+        blocks=0,
+    )
