@@ -14,6 +14,10 @@ HEAVY = {"tensorflow", "keras", "pandas", "matplotlib", "scipy", "numpy", "PIL",
 TRAINING_MODULES = {
     "bench/worker.py",
     "bench/training/worker.py",
+    "bench/given.py",
+    "bench/planting.py",
+    "bench/proving.py",
+    "bench/recorder.py",
     "bench/timing.py",
     "bench/profiling.py",
 }
