@@ -74,7 +74,7 @@ def decide(series: Series, comparisons: int) -> Change:
     certain = bounds(series.changes, FAMILY_ERROR / comparisons, least_spread=series.least_spread)
     own = bounds(series.changes, PASS_ERROR, least_spread=series.least_spread)
     threshold = series.inner(series.matters)
-    verdict = _verdict(count, certain.low, own.high, threshold)
+    verdict = judge(count, certain.low, own.high, threshold)
     return Change(
         subject=series.subject,
         metric=series.metric,
@@ -141,7 +141,8 @@ def conclude(
 _OPEN = (Verdict.INCONCLUSIVE,)
 
 
-def _verdict(count: int, certain_low: float, high: float, threshold: float) -> Verdict:
+def judge(count: int, certain_low: float, high: float, threshold: float) -> Verdict:
+    """The verdict on a change that lies between these bounds, after so many blocks."""
     if not count:
         return Verdict.NOTHING
     if high < threshold:

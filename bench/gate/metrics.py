@@ -27,6 +27,7 @@ class Unit(StrEnum):
     SECONDS = "s"
     BYTES = "bytes"
     SHARE = "share"
+    TIMES = "times"
 
 
 @dataclass(frozen=True)

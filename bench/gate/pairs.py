@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import trim_mean
 
-from bench.gate.blocks import BlockRecord, Subject
+from bench.gate.blocks import BlockRecord, Role, Subject
 from bench.gate.decision import Series
 from bench.gate.metrics import KINDS, Metric, Thresholds
 from bench.schema import EpochRecord, TrialRecord
@@ -24,6 +24,32 @@ TRIMMED = 0.1
 NS_PER_S = 1_000_000_000
 # Waits come from two readings of the real-time clock; one that jumped gives nonsense.
 LEAST_WAIT_NS = -1_000_000
+# Where the self-test's slowdown shows: it is planted in the step.
+PLANTED = Metric.STEP
+
+
+@dataclass(frozen=True)
+class BlockValues:
+    """What a block comes to.
+
+    Attributes:
+        changes: how much worse the head is than the reference, by metric: a log ratio, or a share
+            of the reference's epoch, or points; only what both sides have.
+        noise: the same of the reference against itself; empty without a second process.
+        planted: of the reference made slower, its step against the reference's.
+        before, after: levels of reference and head, in the metric's unit.
+        failed, why: who could not be trained, and why; then all else is empty.
+    """
+
+    subject: Subject
+    changes: Mapping[Metric, float]
+    noise: Mapping[Metric, float]
+    planted: float | None
+    before: Mapping[Metric, float]
+    after: Mapping[Metric, float]
+    wall_ns: int
+    failed: Role | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,23 +65,31 @@ class Pair:
         return tuple((self.base.epochs[t], self.other.epochs[t]) for t in self.turns)
 
 
-def head_pair(block: BlockRecord) -> Pair:
-    """Head against reference, in all steady turns."""
-    return Pair(block.reference, block.head, tuple(range(1, len(block.reference.epochs))))
-
-
-def noise_pair(block: BlockRecord) -> Pair | None:
-    """The reference against itself, in the turns where nothing is planted."""
-    return _again(block, lambda turn: turn not in block.planted_turns)
-
-
-def planted_pair(block: BlockRecord) -> Pair | None:
-    """The reference against itself, made slower."""
-    return _again(block, lambda turn: turn in block.planted_turns)
+def evaluate(block: BlockRecord) -> BlockValues:
+    """What a block comes to."""
+    if block.failed:
+        why = block.failure.message if block.failure else "it said nothing"
+        nothing: dict[Metric, float] = {}
+        return BlockValues(
+            block.subject, nothing, nothing, None, {}, {}, block.wall_ns, block.failed, why
+        )
+    steady = range(1, len(block.reference.epochs))
+    plain = tuple(turn for turn in steady if turn not in block.planted_turns)
+    again = block.again
+    planted = Pair(block.reference, again, block.planted_turns) if again else None
+    return BlockValues(
+        subject=block.subject,
+        changes=_changes(Pair(block.reference, block.head, tuple(steady))),
+        noise=_changes(Pair(block.reference, again, plain)) if again else {},
+        planted=change(PLANTED, planted) if planted else None,
+        before=_levels(block.reference),
+        after=_levels(block.head),
+        wall_ns=block.wall_ns,
+    )
 
 
 def change(metric: Metric, pair: Pair) -> float | None:
-    """How much worse `other` is than `base`: log ratio, or share; None where not measured."""
+    """How much worse `other` is than `base`: log ratio, share or points; None if not measured."""
     return _CHANGES[metric](pair)
 
 
@@ -67,89 +101,84 @@ def level(metric: Metric, trial: TrialRecord) -> float | None:
         return trial.epochs[-1].val_accuracy
     if metric is Metric.FIRST_EPOCH:
         return trial.epochs[0].epoch_ns / NS_PER_S
-    values = [_PARTS[metric](epoch) for epoch in trial.epochs[1:]]
-    known = [value for value in values if value is not None]
-    return _trimmed(known) / NS_PER_S if known else None
+    values = _known(_PARTS[metric](epoch) for epoch in trial.epochs[1:])
+    return _trimmed(values) / NS_PER_S if values else None
 
 
 def series(
-    blocks: Sequence[BlockRecord], thresholds: Thresholds, validation_images: int
+    blocks: Sequence[BlockValues], thresholds: Thresholds, validation_images: int
 ) -> tuple[Series, ...]:
-    """The series of each metric of one subject, over its whole blocks."""
+    """The series of each metric of one subject; one that a side lacks is there, and empty."""
     whole = [block for block in blocks if not block.failed]
+    measured = {metric for block in whole for metric in (*block.before, *block.after)}
     return tuple(
-        _series(metric, whole, thresholds, validation_images) for metric in _measured(whole)
+        _series(metric, whole, thresholds, validation_images)
+        for metric in Metric
+        if metric in measured
     )
 
 
 def planted_series(
-    blocks: Sequence[BlockRecord], subject: Subject, thresholds: Thresholds
+    blocks: Sequence[BlockValues], subject: Subject, thresholds: Thresholds
 ) -> Series:
     """What was measured of the slowdown that was planted in a subject."""
     whole = [block for block in blocks if not block.failed]
-    planted = [pair for block in whole if (pair := planted_pair(block))]
-    metric = Metric.STEP
     return Series(
         subject=str(subject),
-        metric=metric,
-        unit=KINDS[metric].unit,
-        threshold=thresholds.of(subject.variant, metric),
-        changes=tuple(_known(change(metric, pair) for pair in planted)),
-        before=_levels(metric, [block.reference for block in whole]),
+        metric=PLANTED,
+        unit=KINDS[PLANTED].unit,
+        threshold=thresholds.of(subject.variant, PLANTED),
+        changes=tuple(_known(block.planted for block in whole)),
+        before=_mean(block.before.get(PLANTED) for block in whole),
         after=None,
     )
 
 
-def _measured(blocks: Sequence[BlockRecord]) -> list[Metric]:
-    """The metrics that a side has; one that the other lacks will be found not comparable."""
-    trials = [trial for block in blocks for trial in (block.reference, block.head)]
-    return [m for m in Metric if any(level(m, trial) is not None for trial in trials)]
-
-
 def _series(
-    metric: Metric, blocks: Sequence[BlockRecord], thresholds: Thresholds, validation_images: int
+    metric: Metric, blocks: Sequence[BlockValues], thresholds: Thresholds, validation_images: int
 ) -> Series:
     subject, kind = blocks[0].subject, KINDS[metric]
-    noise = [pair for block in blocks if (pair := noise_pair(block))]
-    references = [block.reference for block in blocks]
-    counted = metric is Metric.ACCURACY and validation_images
+    counted = metric is Metric.ACCURACY and validation_images > 0
     return Series(
         subject=str(subject),
         metric=metric,
         unit=kind.unit,
         threshold=thresholds.of(subject.variant, metric),
-        changes=tuple(_known(change(metric, head_pair(block)) for block in blocks)),
-        before=_levels(metric, references),
-        after=_levels(metric, [block.head for block in blocks]),
-        base=_base(metric, references),
+        changes=tuple(_known(block.changes.get(metric) for block in blocks)),
+        before=_mean(block.before.get(metric) for block in blocks),
+        after=_mean(block.after.get(metric) for block in blocks),
+        base=_base(metric, blocks),
         on_log=not kind.of_epoch and metric is not Metric.ACCURACY,
-        noise=tuple(_known(change(metric, pair) for pair in noise)),
+        noise=tuple(_known(block.noise.get(metric) for block in blocks)),
         least_spread=1 / validation_images if counted else 0.0,
-        block_s=float(np.mean([block.wall_ns for block in blocks])) / NS_PER_S,
+        block_s=_mean(block.wall_ns / NS_PER_S for block in blocks),
     )
 
 
-def _base(metric: Metric, references: Sequence[TrialRecord]) -> float | None:
+def _base(metric: Metric, blocks: Sequence[BlockValues]) -> float | None:
     """What the floor is a share of: the reference's epoch, for parts of an epoch; else its own."""
     if metric is Metric.ACCURACY:
         return 1.0
-    return _levels(Metric.EPOCH, references) if KINDS[metric].of_epoch else None
+    return _mean(b.before.get(Metric.EPOCH) for b in blocks) if KINDS[metric].of_epoch else None
 
 
-def _levels(metric: Metric, trials: Sequence[TrialRecord]) -> float | None:
-    values = _known(level(metric, trial) for trial in trials)
-    return float(np.mean(values)) if values else None
+def _changes(pair: Pair) -> dict[Metric, float]:
+    found = {metric: change(metric, pair) for metric in Metric}
+    return {metric: value for metric, value in found.items() if value is not None}
+
+
+def _levels(trial: TrialRecord) -> dict[Metric, float]:
+    found = {metric: level(metric, trial) for metric in Metric}
+    return {metric: value for metric, value in found.items() if value is not None}
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = _known(values)
+    return float(np.mean(known)) if known else None
 
 
 def _known(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
-
-
-def _again(block: BlockRecord, wanted: Callable[[int], bool]) -> Pair | None:
-    if block.again is None:
-        return None
-    steady = range(1, len(block.reference.epochs))
-    return Pair(block.reference, block.again, tuple(turn for turn in steady if wanted(turn)))
 
 
 def _trimmed(values: Sequence[float]) -> float:

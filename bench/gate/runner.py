@@ -15,8 +15,8 @@ from bench.errors import RecordError
 from bench.executor import ProcessExecutor, failed_record
 from bench.gate.blocks import BlockRecord, Role, Subject, planted_turns
 from bench.gate.conductor import Contestant, conduct
-from bench.gate.metrics import Metric
 from bench.gate.options import GateOptions
+from bench.gate.pairs import PLANTED, BlockValues, evaluate
 from bench.gate.store import CheckStore
 from bench.gate.tree import Tree
 from bench.images import Images
@@ -85,8 +85,8 @@ class ProcessRunner:
         """Prove each side's variants with its own code, on the same images."""
         return {role: self._proofs(role, side) for role, side in self._sides.items()}
 
-    def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockRecord:
-        """Train the roles by turns, and put what came of it on disk."""
+    def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockValues:
+        """Train the roles by turns, put what came of it on disk, and say what it comes to."""
         roles = tuple(Role) if self._options.self_test else (Role.REFERENCE, Role.HEAD)
         specs = {role: self._spec(subject, block, role) for role in roles}
         began_ns, started_at = time.perf_counter_ns(), datetime.now(UTC)
@@ -109,7 +109,7 @@ class ProcessRunner:
             wall_ns=wall_ns,
         )
         self._store.write_block(record)
-        return record
+        return evaluate(record)
 
     def _conduct(self, specs: Mapping[Role, TrialSpec]) -> dict[Role, Failure]:
         epochs, spec = self._config.epochs, next(iter(specs.values()))
@@ -127,7 +127,7 @@ class ProcessRunner:
 
     def _plant(self, subject: Subject) -> Turn:
         """The self-test's: a slowdown of the threshold's size."""
-        threshold = self._options.thresholds.of(subject.variant, Metric.STEP)
+        threshold = self._options.thresholds.of(subject.variant, PLANTED)
         return Turn(threshold.relative, Place.MODEL)
 
     def _contestant(self, role: Role, spec: TrialSpec) -> Contestant:

@@ -16,10 +16,11 @@ from typing import Protocol
 import numpy as np
 
 from bench.gate import pairs
-from bench.gate.blocks import BlockRecord, Role, Subject
+from bench.gate.blocks import Role, Subject
 from bench.gate.decision import FAMILY_ERROR, Series, conclude, decide, see_plant
 from bench.gate.metrics import Metric, Unit
 from bench.gate.options import GateOptions
+from bench.gate.pairs import PLANTED, BlockValues
 from bench.gate.schema import Change, Estimate, SelfTest, Verdict
 from bench.schema import VariantProof
 from leafmodel.pipelines.facts import ProofStatus
@@ -37,8 +38,8 @@ class Runner(Protocol):
     def prove(self) -> Mapping[Role, Mapping[str, VariantProof]]:
         """Each side's variants by name; those that could not be proved at all are missing."""
 
-    def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockRecord:
-        """Measure one block, and put it on disk."""
+    def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockValues:
+        """Measure one block, put it on disk, and say what it comes to."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class _Gate:
         self._note = note
         self._notes: list[str] = []
         self._broken: list[Change] = []
-        self._blocks: dict[Subject, list[BlockRecord]] = {s: [] for s in task.subjects}
+        self._blocks: dict[Subject, list[BlockValues]] = {s: [] for s in task.subjects}
         self._confirmed: dict[tuple[Subject, str], str] = {}
 
     @property
@@ -194,7 +195,7 @@ class _Gate:
     def _series(self, subject: Subject) -> tuple[Series, ...]:
         return self._series_of(self._blocks[subject])
 
-    def _series_of(self, blocks: Sequence[BlockRecord]) -> tuple[Series, ...]:
+    def _series_of(self, blocks: Sequence[BlockValues]) -> tuple[Series, ...]:
         return pairs.series(blocks, self._task.options.thresholds, self._task.validation_images)
 
     def _is_suspect(self, series: Series) -> bool:
@@ -223,9 +224,9 @@ class _Gate:
         return replace(change, verdict=Verdict.INCONCLUSIVE, why=why)
 
     def _planted(self, subject: Subject) -> SelfTest:
-        blocks = self._blocks[subject]
-        series = pairs.planted_series(blocks, subject, self._task.options.thresholds)
-        return see_plant(series, blocks[0].plant if blocks else series.matters)
+        thresholds = self._task.options.thresholds
+        series = pairs.planted_series(self._blocks[subject], subject, thresholds)
+        return see_plant(series, thresholds.of(subject.variant, PLANTED).relative)
 
     def _self_test(self) -> SelfTest | None:
         """The self-test of the subject that saw least of it."""
@@ -236,8 +237,8 @@ class _Gate:
     def _progress(self, subject: Subject) -> str:
         blocks = self._blocks[subject]
         told = f"block {len(blocks)} of {subject}"
-        if failure := blocks[-1].failure:
-            return f"{told}: {blocks[-1].failed} failed: {failure.message}"
+        if blocks[-1].failed:
+            return f"{told}: {blocks[-1].failed} failed: {blocks[-1].why}"
         epoch = next((c for c in self._changes(subject) if c.metric == Metric.EPOCH), None)
         shown = (
             f"epoch {epoch.change.value:+.1%}, {epoch.verdict}" if epoch and epoch.change else ""
@@ -267,11 +268,10 @@ def _broken(variant: str, faults: str) -> Change:
     return _untimed(variant, "proof", Verdict.REGRESSION, f"no longer what it says: {faults}")
 
 
-def _failed(subject: Subject, blocks: Sequence[BlockRecord]) -> Change:
+def _failed(subject: Subject, blocks: Sequence[BlockValues]) -> Change:
     last = [block for block in blocks if block.failed][-1]
     who = "the head" if last.failed is Role.HEAD else "the reference"
-    said = last.failure.message if last.failure else "it said nothing"
-    why = f"{who} could not be trained: {said}"
+    why = f"{who} could not be trained: {last.why}"
     return _untimed(str(subject), "training", Verdict.NOTHING, why)
 
 

@@ -11,14 +11,18 @@ from scipy.stats import trim_mean
 
 from bench.gate import pairs
 from bench.gate.blocks import BlockRecord, Role, order, planted_turns
-from bench.gate.decision import estimate
+from bench.gate.decision import Series, estimate
 from bench.gate.metrics import Metric, Threshold, Thresholds
 from bench.schema import EpochRecord
 from tests.bench.gate import made
 
 
+def series(blocks: list[BlockRecord]) -> tuple[Series, ...]:
+    return pairs.series([pairs.evaluate(block) for block in blocks], Thresholds(), 30)
+
+
 def changes(blocks: list[BlockRecord], metric: Metric) -> tuple[float, ...]:
-    found = {item.metric: item for item in pairs.series(blocks, Thresholds(), 30)}
+    found = {item.metric: item for item in series(blocks)}
     return found[metric].changes
 
 
@@ -59,14 +63,15 @@ def test_a_burst_that_hits_a_tenth_of_the_turns_moves_nothing() -> None:
 
 def test_noise_floor_and_plant_come_from_the_reference_again() -> None:
     blocks = [made.block(n, plant=0.05) for n in range(3)]
-    step = next(s for s in pairs.series(blocks, Thresholds(), 30) if s.metric == Metric.STEP)
+    step = next(s for s in series(blocks) if s.metric == Metric.STEP)
     assert step.noise == pytest.approx([0.0] * 3, abs=1e-9)
-    planted = pairs.planted_series(blocks, made.SUBJECT, Thresholds())
+    values = [pairs.evaluate(block) for block in blocks]
+    planted = pairs.planted_series(values, made.SUBJECT, Thresholds())
     assert planted.changes == pytest.approx([math.log(1.05)] * 3, abs=1e-6)
 
 
 def test_levels_have_the_metrics_own_unit() -> None:
-    found = {s.metric: s for s in pairs.series([made.block(0)], Thresholds(), 30)}
+    found = {s.metric: s for s in series([made.block(0)])}
     assert found[Metric.STEP].before == pytest.approx(0.1)
     assert found[Metric.EPOCH].before == pytest.approx(0.41)
     assert found[Metric.WAIT].before == pytest.approx(0.02)
@@ -78,7 +83,7 @@ def test_levels_have_the_metrics_own_unit() -> None:
 def test_a_block_that_failed_counts_for_nothing() -> None:
     blocks = [made.block(0), made.broken_block(1, Role.HEAD, "killed"), made.block(2)]
     assert len(changes(blocks, Metric.EPOCH)) == 2
-    assert pairs.series([blocks[1]], Thresholds(), 30) == ()
+    assert series([blocks[1]]) == ()
 
 
 def test_a_clock_that_jumped_takes_its_turn_out_of_the_wait() -> None:
@@ -110,7 +115,7 @@ def test_what_neither_side_has_is_not_compared() -> None:
     block = replace(
         block, reference=made.trial(bare), head=made.trial(bare), again=made.trial(bare)
     )
-    assert Metric.WAIT not in {s.metric for s in pairs.series([block], Thresholds(), 30)}
+    assert Metric.WAIT not in {s.metric for s in series([block])}
 
 
 def test_thresholds_of_a_variant_go_before_those_of_a_metric() -> None:
@@ -139,7 +144,7 @@ def test_with_tails_drift_and_memory_the_interval_is_as_sure_as_it_says() -> Non
     """
     checks, blocks = 2_000, 8
     values = _noisy_blocks(np.random.default_rng(20_261_125), checks, blocks)
-    base = next(s for s in pairs.series([made.block(0)], Thresholds(), 30))
+    base = next(s for s in series([made.block(0)]))
     held = 0
     for changes in values:
         found = estimate(base, tuple(changes))

@@ -10,6 +10,7 @@ import pytest
 from bench.gate.blocks import BlockRecord, Role, Subject
 from bench.gate.metrics import Metric
 from bench.gate.options import GateOptions
+from bench.gate.pairs import BlockValues, evaluate
 from bench.gate.schema import Change, Verdict
 from bench.gate.session import CONFIRMING, Decided, Task, check
 from bench.schema import SCHEMA_VERSION, VariantProof
@@ -33,11 +34,11 @@ class FakeRunner:
     def prove(self) -> Mapping[Role, Mapping[str, VariantProof]]:
         return self.proofs
 
-    def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockRecord:
+    def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockValues:
         record = replace(self.make(block, confirms), subject=subject, confirms=confirms)
         self.measured.append((subject, confirms))
         self.now_s += record.wall_ns / 1e9
-        return record
+        return evaluate(record)
 
 
 def quiet(slower: float = 0.0, **other: object) -> Make:
