@@ -178,7 +178,7 @@ def _metric(name: str, where: str) -> Metric:
         return Metric(name.strip())
     except ValueError as error:
         raise ConfigError(
-            f"{where}: there is no metric {name!r}.{suggestion(name, list(Metric))} Known: "
+            f"{where}: there is no metric {name!r}.{suggestion(name, [str(metric) for metric in Metric])} Known: "
             f"{', '.join(Metric)}."
         ) from error
 

@@ -1,0 +1,29 @@
+"""Trains nothing, by turns: `stub_trainer.py EPOCHS LOG [dies|hangs|mutters AT]`.
+
+Appends `ROLE EPOCH LINE` to LOG for every turn, so that a test sees who trained when.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    epochs, log, role = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    what, at = (sys.argv[4], int(sys.argv[5])) if len(sys.argv) > 4 else ("", -1)
+    print("some library says hello", flush=True)
+    print(f"@epoch 0 {epochs}", flush=True)
+    for epoch in range(epochs):
+        line = sys.stdin.readline().strip()
+        if epoch == at and what == "dies":
+            print("RuntimeError: out of luck", flush=True)
+            os._exit(3)
+        if epoch == at and what == "hangs":
+            time.sleep(600)
+        with Path(log).open("a", encoding="utf-8") as stream:
+            stream.write(f"{role} {epoch} {line}\n")
+        print(f"@epoch {epoch + 1} {epochs}", flush=True)
+
+
+main()
