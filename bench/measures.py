@@ -17,6 +17,9 @@ from bench.schema import EpochRecord, TrialRecord, TrialStatus
 from bench.stats import BlockTimes, Interval
 from leafmodel.pipelines.spec import PipelineSpec
 
+# Trials whose shares of waiting agree better than this do so by luck.
+WAIT_RESOLUTION = 0.001
+
 
 @dataclass(frozen=True)
 class Dot:
@@ -75,6 +78,7 @@ class VariantResult:
         ceiling_s: a steady epoch of the same model on a batch that already lies on the device.
         share_of_ceiling: ceiling / steady epoch, formed inside blocks; 1 is as fast as can be.
         loader_epoch_s: the pipeline drained with no model.
+        wait_interval: of the trials' shares of waiting (`input_wait_share`: of all their steps).
         cold_start_s: what an epoch's first batch, which nothing made ahead, waits longer than the
             others; mean over steady epochs.
         cpu_share: of all cores, used by the trial. other_load_share: by everything else (worst).
@@ -93,6 +97,7 @@ class VariantResult:
     first_batch_s: float | None
     gaps_s: tuple[float, ...]
     input_wait_share: float | None
+    wait_interval: Interval | None
     cold_start_s: float | None
     breakdown: Breakdown | None
     amortised_s: Mapping[int, float | None]
@@ -175,6 +180,7 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
         first_batch_s=stats.median([trial.first_batch_ns / NS_PER_S for trial in good]),
         gaps_s=tuple(gap for trial in good for gap in boundary_gaps(trial)),
         input_wait_share=_wait_share(steady),
+        wait_interval=_wait_interval(good),
         cold_start_s=_cold_start_s(steady),
         breakdown=_breakdown(steady),
         amortised_s={epochs: stats.amortised(times, epochs) for epochs in HORIZONS},
@@ -222,6 +228,12 @@ def _wait_share(steady: Sequence[EpochRecord]) -> float | None:
         return None
     waits = sum(sum(epoch.wait_ns or ()) for epoch in metered)
     return waits / sum(sum(epoch.step_ns) for epoch in metered)
+
+
+def _wait_interval(good: Sequence[TrialRecord]) -> Interval | None:
+    shares = [_wait_share(steady_epochs(trial)) for trial in good]
+    known = [share for share in shares if share is not None]
+    return stats.mean_interval(known, resolution=WAIT_RESOLUTION)
 
 
 def _cold_start_s(steady: Sequence[EpochRecord]) -> float | None:

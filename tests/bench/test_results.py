@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import stdev
 
 import pytest
 
@@ -70,8 +71,25 @@ def test_the_parts_of_an_epoch_add_up():
 def test_an_epoch_that_was_not_metered_has_no_wait_but_a_boundary():
     found = exact(epoch_args={"wait_share": None}).find("default", "cnn")
     assert found.input_wait_share is None
+    assert found.wait_interval is None
     assert (found.breakdown.wait_s, found.breakdown.compute_s) == (None, None)
     assert found.breakdown.other_s + found.breakdown.boundary_s == pytest.approx(10.0)
+
+
+def test_the_interval_of_waiting_is_over_trials_and_never_without_width():
+    run = run_record(variants=("default",), ceilings=False)
+    waits = (0.20, 0.25, 0.33)
+    firsts = [spec for spec in run.plan if spec.replica == 0]
+    trials = [
+        trial_record(spec, epoch_args={"wait_share": share})
+        for spec, share in zip(firsts, waits, strict=True)
+    ]
+    found = results(run, trials).find("default", "cnn").wait_interval
+    expected = [share * 10 / 9.93 for share in waits]
+    assert found.median == pytest.approx(sum(expected) / 3, rel=1e-6)
+    assert found.high - found.median == pytest.approx(4.3027 * stdev(expected) / 3**0.5, rel=1e-4)
+    steady = exact().find("default", "cnn").wait_interval
+    assert steady.high - steady.low == pytest.approx(2 * 4.3027 * 0.001 / 3**0.5, rel=1e-4)
 
 
 def test_the_baseline_is_not_compared_with_itself():
