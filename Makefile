@@ -14,7 +14,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install data bench bench-smoke report trace train tune test lint format benchmarks lock clean
+.PHONY: help install data bench bench-smoke report trace train tune test lint format benchmarks microbench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ format: $(INSTALLED) ## let ruff mend what it can
 
 benchmarks: $(INSTALLED) ## benchmarks of leafbench itself, about eight minutes (benchmarks/README.md)
 	$(BIN)/python benchmarks/run_all.py
+
+microbench: $(INSTALLED) ## each part of the input pipelines alone, two minutes (MICROBENCH: more options of pytest)
+	@mkdir -p reports/microbench
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=median,iqr,rounds \
+	  --benchmark-json="reports/microbench/$$(date -u +%Y%m%d-%H%M%S).json" $(MICROBENCH)
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -13,6 +13,16 @@ from PIL import Image
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 MakeFolder = Callable[..., Path]
+BENCHMARKS = Path(__file__).parent / "benchmarks"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Microbenchmarks run when they are named (`pytest tests/benchmarks`), never with the tests."""
+    if collection_path != BENCHMARKS:
+        return None
+    start = config.invocation_params.dir
+    named = [(start / argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(BENCHMARKS) for path in named) else True
 
 
 @pytest.fixture

@@ -10,18 +10,23 @@ There is one look, and nothing can be measured again. In place of a planted slow
 is planted in the data: the second half of OLD's rounds, slowed down by the threshold, against the
 first half. A benchmark whose halves differ by themselves is not steady: nothing follows from it.
 
-**What this cannot see**: two files are two jobs. What differs between jobs is in neither file, so
-the bounds hold for these two jobs, not for the commits that they ran; a note says so every time.
+**Two files are two jobs**, and what differs between jobs is in neither file. How far jobs move
+benchmarks apart shows where most of them did not change: in the spread of the changes around their
+median (its median absolute deviation: Hampel 1974, JASA 69). All batches of a benchmark share that
+one draw, so they count as no more than one. What moves all benchmarks alike, commit or machine, no
+statistics can tell from two files; a note says so.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import trim_mean
+from numpy.typing import NDArray
+from scipy.stats import median_abs_deviation
 
 from bench.environment import leafbench_version
 from bench.gate.benchmark_file import Benchmark, BenchmarkFile, read, refuse_other_machine
@@ -40,8 +45,40 @@ from bench.gate.sequences import bounds
 
 BATCHES = 20
 METRIC = "round"
-# So many benchmarks that all move one way are more likely one machine than one commit.
-_TOGETHER = 3
+# So many benchmarks show how jobs move them apart, and whether they all moved one way.
+CROWD = 6
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A benchmark of both files. `obstacle` says why it cannot be compared; empty if it can."""
+
+    base: Benchmark
+    other: Benchmark
+
+    @property
+    def obstacle(self) -> str:
+        if self.base.rounds_s == self.other.rounds_s:
+            return "both files hold the very same rounds, so it was measured once"
+        differing = self.base.differences(self.other)
+        told = "; ".join(f"{d.key} {d.ours} against {d.theirs}" for d in differing)
+        return f"not the same work: {told}" if differing else ""
+
+    def changes(self) -> tuple[float, ...]:
+        """The log ratio of each pair of batches; above 0 is slower."""
+        return against(self.base.rounds_s, self.other.rounds_s)
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What holds for all benchmarks of a check.
+
+    `job_spread`: how far jobs move one benchmark from another, on the log scale; 0 if unknown.
+    """
+
+    threshold: Threshold
+    comparisons: int
+    job_spread: float
 
 
 def check(old: Path, new: Path, thresholds: Threshold, now: str) -> VerdictRecord:
@@ -58,17 +95,14 @@ def check(old: Path, new: Path, thresholds: Threshold, now: str) -> VerdictRecor
     reference, head = read(old), read(new)
     refuse_other_machine(reference, head)
     pairs = [
-        (benchmark, head.benchmarks[name])
+        _Pair(benchmark, head.benchmarks[name])
         for name, benchmark in reference.benchmarks.items()
         if name in head.benchmarks
     ]
-    changes = tuple(_compare(base, other, thresholds, len(pairs)) for base, other in pairs)
-    tests = [
-        _planted(base, thresholds)
-        for (base, _), change in zip(pairs, changes, strict=True)
-        if change.verdict is not Verdict.NOTHING
-    ]
-    self_test = min(tests, key=_evidence, default=None)
+    whole = [pair for pair in pairs if not pair.obstacle]
+    terms = _Terms(thresholds, len(pairs), job_spread([pair.changes() for pair in whole]))
+    changes = tuple(_compare(pair, terms) for pair in pairs)
+    self_test = min((_planted(pair.base, terms) for pair in whole), key=_evidence, default=None)
     verdict, reasons = conclude(changes, self_test, self_test_wanted=True)
     return VerdictRecord(
         schema_version=VERDICT_VERSION,
@@ -85,14 +119,29 @@ def check(old: Path, new: Path, thresholds: Threshold, now: str) -> VerdictRecor
         budget_s=None,
         spent_s=None,
         blocks=sum(change.blocks for change in changes),
-        notes=(*_alone(reference, head), *_jobs(reference, head), *_together(changes)),
+        notes=(
+            *_alone(reference, head),
+            *_jobs(reference, head, terms),
+            *_together(changes),
+        ),
     )
+
+
+def job_spread(changes: Sequence[Sequence[float]]) -> float:
+    """How far jobs move one benchmark from another, seen in many; 0 if there are too few to see it.
+
+    Args:
+        changes: log ratios of each benchmark's batches.
+    """
+    if len(changes) < CROWD:
+        return 0.0
+    return float(median_abs_deviation([np.mean(own) for own in changes], scale="normal"))
 
 
 def batch_means(rounds_s: Sequence[float], batches: int) -> tuple[float, ...]:
     """The trimmed mean of each of so many equal stretches of the rounds, in seconds."""
     stretches = np.array_split(np.asarray(rounds_s, dtype=np.float64), batches)
-    return tuple(float(trim_mean(stretch, TRIMMED)) for stretch in stretches)
+    return tuple(map(_trimmed, stretches))
 
 
 def against(base_s: Sequence[float], other_s: Sequence[float]) -> tuple[float, ...]:
@@ -111,37 +160,35 @@ def halves(rounds_s: Sequence[float], planted: float = 0.0) -> tuple[float, ...]
     return against(rounds_s[:middle], slowed)
 
 
-def _compare(base: Benchmark, other: Benchmark, threshold: Threshold, comparisons: int) -> Change:
+def _compare(pair: _Pair, terms: _Terms) -> Change:
     """What may be said of one benchmark."""
-    series = _series(base, threshold, against(base.rounds_s, other.rounds_s))
-    series = replace(series, after=_level(other))
-    if base.rounds_s == other.rounds_s:
-        return _nothing(series, "both files hold the very same rounds, so it was measured once")
-    if differing := base.differences(other):
-        told = "; ".join(f"{d.key} {d.ours} against {d.theirs}" for d in differing)
-        return _nothing(series, f"not the same work: {told}")
-    change = decide(series, comparisons)
-    for which, benchmark in (("OLD", base), ("NEW", other)):
-        moved = _drift(benchmark, series, comparisons)
+    if pair.obstacle:
+        return replace(decide(_series(pair.base, (), terms), 1), why=pair.obstacle)
+    series = replace(_series(pair.base, pair.changes(), terms), after=_level(pair.other))
+    change = decide(series, terms.comparisons)
+    for which, benchmark in (("OLD", pair.base), ("NEW", pair.other)):
+        moved = _drift(benchmark, series, terms)
         if moved is not None:
             why = (
-                f"not steady: the second half of {which}'s rounds took {moved:+.1%} of the first "
-                "half's time; warm it up (--benchmark-warmup=on) on a quiet machine"
+                f"not steady: {which}'s second half is {moved:+.1%} against its first; warm it up "
+                "(--benchmark-warmup=on), on a quiet machine"
             )
             return replace(change, verdict=Verdict.INCONCLUSIVE, why=why)
     return change
 
 
-def _series(base: Benchmark, threshold: Threshold, changes: tuple[float, ...]) -> Series:
+def _series(base: Benchmark, changes: tuple[float, ...], terms: _Terms) -> Series:
+    """A mean of n batches that share a draw is as sure as if they spread by sqrt(n) of it."""
     return Series(
         subject=base.name,
         metric=METRIC,
         unit=Unit.SECONDS,
-        threshold=threshold,
+        threshold=terms.threshold,
         changes=changes,
         before=_level(base),
         after=None,
         noise=halves(base.rounds_s),
+        least_spread=math.sqrt(len(changes)) * terms.job_spread,
     )
 
 
@@ -149,29 +196,28 @@ def _level(benchmark: Benchmark) -> float:
     return batch_means(benchmark.rounds_s, 1)[0]
 
 
-def _nothing(series: Series, why: str) -> Change:
-    """A benchmark that both files have and that cannot be compared."""
-    change = decide(replace(series, changes=()), 1)
-    return replace(change, why=why)
-
-
-def _drift(benchmark: Benchmark, series: Series, comparisons: int) -> float | None:
+def _drift(benchmark: Benchmark, series: Series, terms: _Terms) -> float | None:
     """By how much a benchmark moves within its own job, if surely and by half of what matters."""
     values = halves(benchmark.rounds_s)
-    found = bounds(values, FAMILY_ERROR / comparisons)
+    found = bounds(values, FAMILY_ERROR / terms.comparisons)
     if found.low <= 0 <= found.high:
         return None
     centre = float(np.mean(values))
     return series.relative(centre) if abs(centre) >= series.inner(series.matters) / 2 else None
 
 
-def _planted(base: Benchmark, threshold: Threshold) -> SelfTest:
+def _planted(base: Benchmark, terms: _Terms) -> SelfTest:
     """Whether the threshold, planted in the second half of OLD, is told from nothing."""
-    series = _series(base, threshold, ())
-    planted = series.matters
-    seen = see_plant(replace(series, changes=halves(base.rounds_s, planted)), planted)
+    planted = _series(base, (), terms).matters
+    seen = see_plant(_series(base, halves(base.rounds_s, planted), terms), planted)
     why = f"in OLD's own rounds of {base.name}, second half against first, {seen.why}"
     return replace(seen, why=why)
+
+
+def _trimmed(values: NDArray[np.float64]) -> float:
+    """SciPy's `trim_mean`, without what its checks cost thousands of times."""
+    cut = int(TRIMMED * len(values))
+    return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
 def _evidence(test: SelfTest) -> tuple[bool, float]:
@@ -193,7 +239,7 @@ def _alone(old: BenchmarkFile, new: BenchmarkFile) -> tuple[str, ...]:
     return tuple(f"not compared, {what}: {', '.join(names)}" for names, what in found if names)
 
 
-def _jobs(old: BenchmarkFile, new: BenchmarkFile) -> tuple[str, ...]:
+def _jobs(old: BenchmarkFile, new: BenchmarkFile, terms: _Terms) -> tuple[str, ...]:
     """What two files cannot say, and what is known about the two jobs."""
     notes = [
         "two files are two jobs, and what differs between jobs is in neither: the verdict holds "
@@ -201,6 +247,11 @@ def _jobs(old: BenchmarkFile, new: BenchmarkFile) -> tuple[str, ...]:
         "0.3 % within one (namecheap/fast_mail_parser#128). To tell a commit from a job, measure "
         "both sides in one: leafbench check --against REVISION"
     ]
+    if terms.job_spread:
+        notes.append(
+            f"between the jobs, benchmarks moved apart by {math.expm1(terms.job_spread):.1%} "
+            "(median absolute deviation, as a standard deviation); the bounds allow for it"
+        )
     if old.at and new.at and new.at < old.at:
         notes.append("NEW was written before OLD: are the files in the right order?")
     if old.kernel != new.kernel:
@@ -211,11 +262,9 @@ def _jobs(old: BenchmarkFile, new: BenchmarkFile) -> tuple[str, ...]:
 def _together(changes: Sequence[Change]) -> tuple[str, ...]:
     """All benchmarks moved one way by half of what matters or more: a machine does that, too."""
     found = [(c.change.value, c.threshold / 2) for c in changes if c.change is not None]
-    values = [value for value, _ in found]
-    if len(found) < _TOGETHER:
-        return ()
     for way, word in ((1, "slower"), (-1, "faster")):
-        if all(way * value >= half for value, half in found):
+        if len(found) >= CROWD and all(way * value >= half for value, half in found):
+            values = [value for value, _ in found]
             return (
                 f"all {len(found)} benchmarks are {word} ({min(values):+.1%} to "
                 f"{max(values):+.1%}): a {word} machine looks just like that",

@@ -1,0 +1,47 @@
+"""From a file to pixels: decoding, and resizing where an image has another size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from leafmodel.pipelines.pipeline import PipelineInput
+from leafmodel.pipelines.spec import Resize
+from leafmodel.pipelines.tf_data import decode_image
+
+RESIZED_PIXELS = 192
+
+
+def test_decode(measure, given: PipelineInput) -> None:
+    measure("decode", _decoding(given.paths, given.image_size, Resize.BILINEAR), len(given.paths))
+
+
+@pytest.mark.parametrize("resize", [str(method) for method in Resize])
+def test_resize(measure, given: PipelineInput, tmp_path: Path, resize: str) -> None:
+    # A bitmap costs next to nothing to decode: what is left of `decode_image` is its resizing.
+    bitmaps = [_bitmap(path, tmp_path / f"{number}.bmp") for number, path in enumerate(given.paths)]
+    measure("resize", _decoding(bitmaps, RESIZED_PIXELS, Resize(resize)), len(bitmaps))
+
+
+def _decoding(paths: Sequence[str], side: int, resize: Resize) -> Callable[[], object]:
+    """All files, one after the other, in one call of a graph."""
+
+    @tf.function
+    def decode_all(names):
+        def one(name):
+            return decode_image(name, side, resize)
+
+        return tf.map_fn(one, names, fn_output_signature=tf.uint8, parallel_iterations=1)
+
+    names = tf.constant(paths)
+    return lambda: decode_all(names)
+
+
+def _bitmap(image: str, bitmap: Path) -> str:
+    with Image.open(image) as opened:
+        opened.convert("RGB").save(bitmap)
+    return str(bitmap)
