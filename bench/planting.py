@@ -1,7 +1,7 @@
 """Where a slowdown is planted in one of our trainings: in its graph, and at an epoch's end.
 
 Only a training that is conducted has any of this in its graph. While nothing is planted, the graph
-branches around what sleeps, so that no step of it waits for Python.
+branches around what loses time, so that no step waits for Python.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class Planting:
         def delay(*batch: Any) -> Any:
             return self._behind(batch, Place.PIPELINE, self._slowdown.within_pipeline)
 
-        dataset = pipeline.dataset.map(delay)
+        options = tf.data.Options()  # an autotuned data set would get a prefetch behind the stage
+        options.experimental_optimization.inject_prefetch = False
+        dataset = pipeline.dataset.map(delay).with_options(options)
         return replace(pipeline, source=dataset, dataset=dataset)
 
     def _model_class(self) -> type[Any]:
@@ -80,17 +82,17 @@ class Planting:
         for place, planted in self._planted.items():
             planted.assign(self._slowdown.is_at(place))
 
-    def _behind(self, values: Any, place: Place, sleep: Callable[[], None]) -> Any:
+    def _behind(self, values: Any, place: Place, lose: Callable[[], None]) -> Any:
         """Within a graph: the same values, there only after what is planted at `place`."""
 
-        def slept() -> bool:
-            sleep()
+        def lost() -> bool:
+            lose()
             return True
 
         with tf.control_dependencies(tf.nest.flatten(values)):
             over = tf.cond(
                 self._planted[place],
-                lambda: tf.ensure_shape(tf.numpy_function(slept, [], tf.bool), ()),
+                lambda: tf.ensure_shape(tf.numpy_function(lost, [], tf.bool), ()),
                 lambda: True,
             )
         with tf.control_dependencies([over]):
@@ -119,7 +121,7 @@ class Planter(keras.callbacks.Callback):
         self._slowdown.step_ends()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """An epoch ends; what is planted at its boundary is slept here."""
+        """An epoch ends; what is planted at its boundary is lost here."""
         self._slowdown.epoch_ends()
 
 

@@ -76,7 +76,7 @@ class StepStamps:
 def metered(stamps: StepStamps, base: type[Any] = keras.Model) -> type[Any]:
     """A model of class `base` whose training step stamps itself, and counts its traces."""
 
-    class MeteredModel(base):  # type: ignore[misc]
+    class MeteredModel(base):
         """Trains as its base class does."""
 
         def train_step(self, data: Any) -> Any:
