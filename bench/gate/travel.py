@@ -55,8 +55,8 @@ def notes(reference: Summary, head: Summary) -> Iterator[str]:
         "comparison can fail was not proved"
     )
     yield (
-        "the intervals hold what varied inside each run, and the error rates with them; what varies "
-        "from job to job on top of that is in neither"
+        "the intervals hold what varied inside each run, and the error rates with them; what "
+        "varies from job to job on top of that is in neither"
     )
     yield from _machine_notes(reference, head)
     yield from _data_notes(reference, head)
