@@ -20,11 +20,16 @@ SCHEMA_VERSION = 1
 
 
 class TrialKind(StrEnum):
-    """What a trial does."""
+    """What a trial does.
+
+    `foreign` is a training that is not ours, recorded by `bench.recorder`: of its spec only name,
+    variant, phase and epochs are known, and the rest, its pipeline above all, says nothing.
+    """
 
     TRAIN = "train"
     CEILING = "ceiling"
     PROFILE = "profile"
+    FOREIGN = "foreign"
 
 
 class ProfileMode(StrEnum):

@@ -21,12 +21,12 @@ def _clock(*readings: int) -> Clocks:
     return Clocks(monotonic_ns=lambda: next(monotonic), real_ns=lambda: 0)
 
 
-def _one_epoch(meter: EpochMeter, steps: int) -> EpochRecord:
-    meter.on_epoch_begin(0)
+def _one_epoch(meter: EpochMeter, steps: int, epoch: int = 0) -> EpochRecord:
+    meter.on_epoch_begin(epoch)
     for step in range(steps):
         meter.on_train_batch_begin(step)
         meter.on_train_batch_end(step)
-    meter.on_epoch_end(0, dict(LOGS))
+    meter.on_epoch_end(epoch, dict(LOGS))
     return meter.epochs[-1]
 
 
@@ -44,6 +44,46 @@ def test_validation_is_timed_apart_from_the_epoch() -> None:
     epoch = _one_epoch(meter, steps=1)
     assert epoch.epoch_ns == 30
     assert epoch.validation_ns == 500
+    assert (epoch.val_loss, epoch.val_accuracy) == (1.5, 0.75)
+
+
+def test_validation_behind_one_epoch_alone_leaves_the_others_without() -> None:
+    evaluated: list[int] = []
+
+    def evaluate() -> tuple[float, float]:
+        evaluated.append(len(meter.epochs))
+        return 1.5, 0.75
+
+    ticks = Clocks(count(1).__next__, lambda: 0)
+    meter = EpochMeter(images=4, evaluate=evaluate, only_after=2, clocks=ticks)
+    epochs = [_one_epoch(meter, steps=1, epoch=number) for number in range(3)]
+    assert evaluated == [2]
+    assert [epoch.val_accuracy for epoch in epochs] == [None, None, 0.75]
+    assert [epoch.val_loss for epoch in epochs] == [None, None, 1.5]
+    assert [epoch.validation_ns for epoch in epochs] == [0, 0, 1]
+
+
+def test_the_result_of_a_validation_reaches_the_callbacks_behind() -> None:
+    meter = EpochMeter(images=4, evaluate=lambda: (1.5, 0.75), clocks=_clock(0, 1, 2, 3, 4))
+    meter.on_epoch_begin(0)
+    meter.on_train_batch_begin(0)
+    meter.on_train_batch_end(0)
+    logs = dict(LOGS)
+    meter.on_epoch_end(0, logs)
+    assert logs == LOGS | {"val_loss": 1.5, "val_accuracy": 0.75}
+
+
+def test_the_epoch_ends_where_fit_begins_to_validate() -> None:
+    #        begin | step 0 | validation begins | it is over
+    clock = _clock(0, 10, 20, 30, 530)
+    meter = EpochMeter(images=4, clocks=clock)
+    meter.on_epoch_begin(0)
+    meter.on_train_batch_begin(0)
+    meter.on_train_batch_end(0)
+    meter.on_test_begin()
+    meter.on_epoch_end(0, LOGS | {"val_loss": 1.5, "val_accuracy": 0.75})
+    epoch = meter.epochs[0]
+    assert (epoch.epoch_ns, epoch.tail_ns, epoch.validation_ns) == (30, 10, 500)
     assert (epoch.val_loss, epoch.val_accuracy) == (1.5, 0.75)
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import keras
 import pytest
+import tensorflow as tf
 
 from bench import worker
 from bench.accounting import VERSIONED_PACKAGES
@@ -22,14 +27,38 @@ from bench.schema import (
     VariantProof,
     ceiling_variant,
 )
+from bench.slowdown import Clock
+from bench.timing import StepStamps
+from bench.turns import TURNS_VARIABLE, Place, Turn
 from bench.variants import VARIANTS
 from leafmodel.data.folder import scan
 from leafmodel.errors import PipelineError
 from leafmodel.pipelines import proof
+from leafmodel.pipelines.build import build
+from leafmodel.pipelines.graph import stages
 from leafmodel.pipelines.pipeline import Pipeline
 from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
+from leafmodel.training import schedules
 
 CEILING = PipelineSpec(loader=Loader.RESIDENT, augment=Augment.NONE)
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody conducts."""
+    monkeypatch.delenv(TURNS_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def conduct(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Conduct this process: give it these turns, then nothing more."""
+
+    def begin(*turns: Turn) -> None:
+        told = io.BytesIO(b"".join(turn.line() for turn in turns))
+        monkeypatch.setenv(TURNS_VARIABLE, "1")
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(told))
+
+    return begin
 
 
 @pytest.fixture
@@ -177,3 +206,113 @@ def test_a_profile_leaves_a_record_a_capture_and_a_trace(
     # Ten images in batches of four are three steps; eight are needed: the images are repeated.
     assert [len(epoch.step_ns) for epoch in record.epochs] == [8, 8]
     assert record.loader_epoch_ns == ()
+
+
+def test_a_conducted_trial_waits_for_its_turns_and_is_validated_once(
+    files: Path,
+    tmp_path: Path,
+    conduct: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    conduct(*[Turn()] * 3)
+    request = _trial(tmp_path, files, TrialKind.TRAIN, "cache_prefetch", epochs=3)
+    assert worker.main([str(request)]) == EXIT_OK
+    record = _record(tmp_path)
+    accuracies = [epoch.val_accuracy for epoch in record.epochs]
+    assert accuracies[:2] == [None, None]
+    assert accuracies[2] is not None
+    assert all(epoch.wait_ns is not None for epoch in record.epochs)
+    assert record.loader_epoch_ns == ()
+    assert record.traces == 1
+    assert [line for line in capsys.readouterr().out.split("\n") if line.startswith("@")] == [
+        "@epoch 0 3",
+        "@epoch 1 3",
+        "@epoch 2 3",
+        "@epoch 3 3",
+    ]
+
+
+def test_a_schedule_that_goes_by_the_validation_gets_one_behind_every_epoch(
+    files: Path, tmp_path: Path, conduct: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watches(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            seen.append((epoch, "val_loss" in logs))
+
+    seen: list[tuple[int, bool]] = []
+    monkeypatch.setattr(schedules, "plateau", lambda _phase: (Watches(),))
+    conduct(Turn(), Turn())
+    request = _trial(tmp_path, files, TrialKind.TRAIN, "resident")
+    assert worker.main([str(request)]) == EXIT_OK
+    assert seen == [(0, True), (1, True)]
+
+
+def test_a_trial_is_slowed_down_in_the_turns_that_say_so(
+    files: Path, tmp_path: Path, conduct: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost_s: list[float] = []
+    monkeypatch.setattr("bench.slowdown.Clock", lambda: Clock(lose=lost_s.append))
+    conduct(Turn(), Turn(0.1, Place.BOUNDARY), Turn())
+    request = _trial(tmp_path, files, TrialKind.TRAIN, "cache_prefetch", epochs=3)
+    assert worker.main([str(request)]) == EXIT_OK
+    ready, lost = lost_s
+    planted = _record(tmp_path).epochs[1]
+    assert ready == 0
+    assert lost * 1e9 > 0.1 * sum(planted.step_ns)  # of the whole epoch, which holds its steps
+
+
+def test_a_conductor_that_goes_away_ends_the_worker_with_one_sentence(
+    files: Path,
+    tmp_path: Path,
+    conduct: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    conduct(Turn())
+    request = _trial(tmp_path, files, TrialKind.TRAIN, "resident", epochs=3)
+    assert worker.main([str(request)]) == EXIT_USAGE
+    error = capsys.readouterr().err
+    assert "whoever conducted this training has gone" in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "b00-00.json").exists()
+
+
+def test_a_slow_pipeline_is_refused_where_there_is_no_stage_to_add(
+    files: Path,
+    tmp_path: Path,
+    conduct: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    conduct(Turn(0.1, Place.PIPELINE))
+    request = _trial(tmp_path, files, TrialKind.TRAIN, "default")
+    assert worker.main([str(request)]) == EXIT_USAGE
+    assert "the loader image_data_generator is no tf.data graph" in capsys.readouterr().err
+
+
+def _ops(model: Any, dataset: Any) -> set[str]:
+    """The kinds of operation in the graph of a training step, and in whatever it calls."""
+    step = tf.function(model.train_step).get_concrete_function(dataset.element_spec)
+    graph = step.graph.as_graph_def()
+    called = [node.op for function in graph.library.function for node in function.node_def]
+    return {*called, *(node.op for node in graph.node)}
+
+
+@pytest.mark.parametrize("conducted", [False, True])
+def test_only_a_conducted_training_has_a_place_for_plants_in_its_graph(
+    files: Path, tmp_path: Path, conduct: Callable[..., None], conducted: bool
+) -> None:
+    spec = decode(
+        _trial(tmp_path, files, TrialKind.TRAIN, "prefetch").read_bytes(), TrialRequest, "request"
+    ).spec
+    given_files = decode(files.read_bytes(), WorkerFiles, "files")
+    given = worker.training_input(given_files, spec, str(tmp_path / "work"))
+    if conducted:
+        conduct()
+    pipeline, planting = worker._pipeline(spec, given)
+    trainee = worker._trainee(
+        spec, given, "", pipeline, worker._model_class(StepStamps(given.steps), planting)
+    )
+    bare = [str(stage) for stage in stages(build(spec.pipeline, given).dataset)]
+    extra = ["map(cast, sequential)"] if conducted else []
+    assert [str(stage) for stage in stages(pipeline.dataset)] == bare + extra
+    python = {op for op in _ops(trainee.training, pipeline.dataset) if "PyFunc" in op}
+    assert bool(python) == conducted
