@@ -1,8 +1,8 @@
 """A block: reference, reference again and head, trained by turns in fresh processes; as a record.
 
 Turn 0 is the first epoch (tracing, cache filling); the turns after it are steady. The order of the
-three is reversed at every other turn. The reference's second process is made slower in every other
-pair of steady turns, so that one process gives both the noise floor and the self-test.
+three is reversed at every other turn. The reference's second process is made slower in most of its
+steady turns, so that one process gives both the self-test and a noise floor.
 """
 
 from __future__ import annotations
@@ -89,5 +89,8 @@ def order(turn: int, roles: Sequence[Role]) -> tuple[Role, ...]:
 
 
 def planted_turns(turns: int) -> tuple[int, ...]:
-    """The turns in which a slowdown is planted: each order of the roles has as many of them."""
-    return tuple(turn for turn in range(1, turns) if turn % 4 in (2, 3))
+    """The turns in which a slowdown is planted: as many in each order of the roles.
+
+    All but a quarter of them: a noise floor is looked at, a self-test has to be decided.
+    """
+    return tuple(turn for turn in range(1, turns) if turn % 8 not in (3, 4))

@@ -2,7 +2,7 @@
 
 Within a block, each turn of one process is held against the same turn of another, a moment apart,
 so that what slows the machine down for a second slows both. A block's value is the mean over its
-turns without the tenth that is highest and the tenth that is lowest (a trimmed mean: Tukey and
+turns without the fifth that is highest and the fifth that is lowest (a trimmed mean: Tukey and
 McLaughlin 1963, Sankhya A 25): a neighbour's burst hits single turns, a regression hits them all.
 """
 
@@ -20,7 +20,7 @@ from bench.gate.decision import Series
 from bench.gate.metrics import KINDS, Metric, Thresholds
 from bench.schema import EpochRecord, TrialRecord
 
-TRIMMED = 0.1
+TRIMMED = 0.2
 NS_PER_S = 1_000_000_000
 # Waits come from two readings of the real-time clock; one that jumped gives nonsense.
 LEAST_WAIT_NS = -1_000_000

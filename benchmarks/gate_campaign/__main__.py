@@ -1,0 +1,94 @@
+"""The gate's error rates, measured: see the report that it writes.
+
+    python -m benchmarks.gate_campaign live      # hours; goes on where it was stopped
+    python -m benchmarks.gate_campaign simulate  # minutes, from what `live` recorded
+    python -m benchmarks.gate_campaign report
+
+`live` clones this repository at HEAD and measures the clone against itself: nobody edits it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bench.codec import encode
+from bench.gate.launch import Asked, options_of
+from bench.gate.schema import VerdictRecord
+from bench.progress import PlainProgress
+from bench.store import write_whole
+from bench.turns import Place
+from benchmarks.gate_campaign import live, render, simulate
+from benchmarks.gate_campaign.plan import SIZES, cases
+
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / "reports" / "gate-campaign"
+SIMULATED = "simulated.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=sorted(_WHAT))
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--data", default="data/leaves", help="folder of images")
+    parser.add_argument("--same", type=int, default=20, help="live decisions between equal code")
+    parser.add_argument("--each", type=int, default=2, help="live decisions a size and place")
+    parser.add_argument("--neighbours", type=int, default=4, help="beside a busy neighbour")
+    parser.add_argument("--simulations", type=int, default=1000, help="a kind")
+    given = parser.parse_args()
+    _WHAT[given.what](given)
+
+
+def _live(given: argparse.Namespace) -> None:
+    planned = cases(given.same, given.each, given.neighbours)
+    overrides: Mapping[str, object] = {"data": str(Path(given.data).resolve())}
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(("git", "clone", "--quiet", ROOT, clone), check=True)
+        live.decide(planned, given.out / "live", clone, dict(overrides), PlainProgress(sys.stderr))
+
+
+def _simulate(given: argparse.Namespace) -> None:
+    made = _decisions(given.out)
+    quiet = [folder for folder in made if folder.name.endswith("-same")]
+    if not quiet:
+        sys.exit(f"There is no live decision between equal code in {given.out}: run `live` first.")
+    recorded = simulate.Recorded([live.kept_blocks(folder) for folder in quiet])
+    options = options_of(Asked("HEAD", ROOT, ()))
+    images = recorded.blocks[0].reference.spec.batch_size  # of the suite: batches are equal
+    kinds = [(Place.MODEL, 0.0), *((place, size) for place in Place for size in SIZES)]
+    found = [
+        item
+        for place, size in kinds
+        for item in simulate.simulate(
+            recorded, place, size, given.simulations, options, validation_images=images
+        )
+    ]
+    write_whole(given.out / SIMULATED, encode(simulate.Simulations(1, len(recorded.blocks), found)))
+
+
+def _report(given: argparse.Namespace) -> None:
+    verdicts: dict[str, VerdictRecord] = {
+        folder.name: live.kept_verdict(folder) for folder in _decisions(given.out)
+    }
+    render.write(given.out, verdicts, given.out / SIMULATED)
+
+
+def _decisions(out: Path) -> list[Path]:
+    return sorted(path.parent for path in (out / "live").glob(f"*/{live.VERDICT}"))
+
+
+_WHAT: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    "live": _live,
+    "simulate": _simulate,
+    "report": _report,
+}
+
+if __name__ == "__main__":
+    main()

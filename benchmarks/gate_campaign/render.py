@@ -1,0 +1,187 @@
+"""The campaign's report: counts with intervals, a figure, and what each number rests on."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.codec import decode
+from bench.gate.schema import Verdict, VerdictRecord
+from bench.report.canvas import GREY, LEGEND, clean, figure, png
+from bench.report.formats import percent, seconds, table
+from bench.stats import wilson
+from bench.store import write_whole
+from bench.turns import Place
+from benchmarks.gate_campaign.plan import SIZES
+from benchmarks.gate_campaign.simulate import Simulated, Simulations
+
+SAME, NEIGHBOUR = "same", "same-neighbour"
+REPORT, FIGURE = "REPORT.md", "decisions.png"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A live decision."""
+
+    kind: str
+    verdict: Verdict
+    spent_s: float
+
+
+def write(out: Path, live: Mapping[str, VerdictRecord], simulated: Path) -> None:
+    """Write the report and its figure into `out`."""
+    made = [_live(name, record) for name, record in live.items()]
+    found = None
+    if simulated.exists():
+        found = decode(simulated.read_bytes(), Simulations, str(simulated))
+    write_whole(out / FIGURE, _figure(made, found.decisions if found else ()))
+    write_whole(out / REPORT, markdown(made, found, next(iter(live.values()))).encode())
+
+
+def markdown(made: Sequence[Made], found: Simulations | None, one: VerdictRecord) -> str:
+    """The report; `one` is any of the live verdicts, for machine and versions."""
+    parts = [_INTRODUCTION.format(**_facts(one)), f"![decisions]({FIGURE})"]
+    parts += ["## Live decisions", _live_table(made), _LIVE]
+    if found:
+        told = _SIMULATED.format(blocks=found.recorded_blocks)
+        parts += ["## Simulated decisions", told, _simulated_table(found.decisions), _METHODS]
+    return "\n\n".join(parts) + "\n"
+
+
+def kinds(made: Iterable[Made | Simulated]) -> list[str]:
+    """The kinds that were made, equal code first, then by size and place."""
+    known = {item.kind for item in made}
+    planted = [f"{place}-{round(size * 100)}" for size in SIZES for place in Place]
+    return [kind for kind in (SAME, NEIGHBOUR, *planted) if kind in known]
+
+
+def title(kind: str) -> str:
+    """What a kind is called in a table."""
+    if kind == SAME:
+        return "equal code"
+    if kind == NEIGHBOUR:
+        return "equal code, busy neighbour"
+    place, _, size = kind.rpartition("-")
+    return f"{size} % slower, {place}"
+
+
+_INTRODUCTION = """\
+# How often is the gate wrong?
+
+`leafbench check`, tried on {machine}, shared with other work, with the suite `gate` and a budget of
+{budget} a decision; leafbench {version}, commit {commit} against itself. The head is made slower by
+holding its whole process for a share of each step's time (`model`: behind the update; `pipeline`:
+before the batch) or of the epoch's (`boundary`). Rerun: `python -m benchmarks.gate_campaign live`,
+then `simulate`, then `report`; `live` goes on where it was stopped."""
+
+_LIVE = """\
+`called` is the share called a regression, with its 95 % interval (Wilson 1927). Raw epochs
+and the verdict of each decision are in `live/`."""
+
+_SIMULATED = """\
+The gate's own loop over {blocks} recorded blocks of the live decisions between equal
+code, in the order of time; a check begins at a random one, and which side is the head is drawn.
+Checks overlap, so their intervals are about this recording, not about every machine."""
+
+_METHODS = """\
+`medians` is a fixed threshold of 5 % on the medians of the same epochs; `compare-fail`
+is pytest-benchmark's rule `mean:5%`, a second job's epochs against a first one's. Every method is
+given the blocks that the gate took for its own decision."""
+
+
+def _facts(one: VerdictRecord) -> dict[str, str]:
+    machine = one.environment
+    cores = f"{machine.cores} CPU cores ({machine.cpu_model}), no GPU" if machine else "one machine"
+    return {
+        "machine": cores,
+        "budget": seconds(one.budget_s),
+        "version": one.leafbench_version,
+        "commit": f"`{one.head.commit[:10]}`",
+    }
+
+
+def _live(name: str, record: VerdictRecord) -> Made:
+    return Made(name.partition("-")[2], record.verdict, record.spent_s or 0.0)
+
+
+def _live_table(made: Sequence[Made]) -> str:
+    header = ("head", "decisions", *map(str, Verdict), "called", "median time")
+    groups = [(kind, [item for item in made if item.kind == kind]) for kind in kinds(made)]
+    return table(header, [_live_row(kind, own) for kind, own in groups])
+
+
+def _live_row(kind: str, own: Sequence[Made]) -> tuple[str, ...]:
+    counts = {verdict: sum(item.verdict is verdict for item in own) for verdict in Verdict}
+    middle = statistics.median(item.spent_s for item in own)
+    shown = map(str, counts.values())
+    called = _share(counts[Verdict.REGRESSION], len(own))
+    return (title(kind), str(len(own)), *shown, called, seconds(middle))
+
+
+def _simulated_table(found: Sequence[Simulated]) -> str:
+    header = ("head", "decisions", "called", "pass", "medians", "compare-fail", "median time")
+    groups = [(kind, [item for item in found if item.kind == kind]) for kind in kinds(found)]
+    return table(header, [_simulated_row(kind, own) for kind, own in groups])
+
+
+def _simulated_row(kind: str, own: Sequence[Simulated]) -> tuple[str, ...]:
+    count = len(own)
+    return (
+        title(kind),
+        f"{count:,}",
+        _share(sum(map(_regression, own)), count),
+        percent(sum(item.verdict is Verdict.PASS for item in own) / count),
+        percent(sum(item.fixed_threshold for item in own) / count),
+        percent(sum(item.compare_fail for item in own) / count),
+        seconds(statistics.median(item.spent_s for item in own)),
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    low, high = wilson(part / whole, whole)
+    return f"{part / whole:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _figure(made: Sequence[Made], found: Sequence[Simulated]) -> bytes:
+    """Share called by size of the slowdown, for each method; and how long decisions took."""
+    drawn = figure(3.6)
+    left, right = drawn.subplots(1, 2)
+    for name, called in _METHOD.items() if found else ():
+        left.plot(_PERCENT, _by_size(found, called), marker="o", label=name)
+    left.plot(_PERCENT, _by_size(made, _regression), "k^", markersize=8, label="gate, live")
+    left.set(xlabel="head slower by, %", ylabel="called a regression", ylim=(-0.03, 1.03))
+    left.axvline(5, color=GREY, linestyle=":", zorder=0)
+    left.legend(loc="center right", **LEGEND)
+    for item in made:
+        right.plot(100 * _size(item.kind), item.spent_s / 60, "k^", alpha=0.4)
+    right.axhline(15, color=GREY, linestyle=":", zorder=0)
+    right.set(xlabel="head slower by, %", ylabel="live decision, minutes", ylim=(0, 16))
+    for axes in (left, right):
+        clean(axes)
+    return png(drawn)
+
+
+def _regression(item: Made | Simulated) -> bool:
+    return item.verdict is Verdict.REGRESSION
+
+
+_METHOD: Mapping[str, Callable[[Any], bool]] = {
+    "gate, simulated": _regression,
+    "medians, fixed 5 %": lambda item: bool(item.fixed_threshold),
+    "compare-fail mean:5%": lambda item: bool(item.compare_fail),
+}
+_PERCENT = [0.0, *(100 * size for size in SIZES)]
+
+
+def _by_size(made: Sequence[Any], called: Callable[[Any], bool]) -> list[float]:
+    """The share called, a value a size; not a number where nothing was made."""
+    groups = [[item for item in made if _size(item.kind) == size] for size in (0.0, *SIZES)]
+    return [sum(map(called, group)) / len(group) if group else math.nan for group in groups]
+
+
+def _size(kind: str) -> float:
+    return 0.0 if kind.startswith(SAME) else int(kind.rpartition("-")[2]) / 100
