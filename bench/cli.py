@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
+from bench.gate.commands import check, compare
 from bench.training.commands import evaluate, predict, train
 from bench.tuning.commands import tune
 from leafmodel.errors import LeafmodelError
@@ -245,5 +246,5 @@ def doctor(as_json: bool) -> int:
 
 
 cli.add_command(tune)
-for _command in (train, evaluate, predict):
+for _command in (train, evaluate, predict, check, compare):
     cli.add_command(_command)

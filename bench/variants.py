@@ -109,19 +109,30 @@ def variant(text: str) -> Variant:
     Raises:
         ConfigError: unknown name, axis or value, or a combination that cannot exist.
     """
+    listed = {name: known.pipeline for name, known in VARIANTS.items()}
+    pipeline = pipeline_of(text, listed)
     name, *changes = text.strip().split("+")
-    if name not in VARIANTS:
-        raise ConfigError(
-            f"Unknown variant {name!r}. Known: {', '.join(VARIANTS)}. "
-            "Another point on the axes is written name+axis=value, as in in_model+prefetch=8."
-        )
     if not changes:
         return VARIANTS[name]
+    return Variant(text.strip(), pipeline, f"{name} with {', '.join(changes)}")
+
+
+def pipeline_of(text: str, listed: Mapping[str, PipelineSpec]) -> PipelineSpec:
+    """What `text` stands for where these variants are listed.
+
+    Raises:
+        ConfigError: unknown name, axis or value, or a combination that cannot exist.
+    """
+    name, *changes = text.strip().split("+")
+    if name not in listed:
+        raise ConfigError(
+            f"Unknown variant {name!r}. Known: {', '.join(listed)}. "
+            "Another point on the axes is written name+axis=value, as in in_model+prefetch=8."
+        )
     try:
-        pipeline = VARIANTS[name].pipeline.evolve(**dict(map(_parse_change, changes)))
+        return listed[name].evolve(**dict(map(_parse_change, changes)))
     except PipelineError as error:
         raise ConfigError(f"Variant {text!r} cannot be: {error}") from error
-    return Variant(text.strip(), pipeline, f"{name} with {', '.join(changes)}")
 
 
 def _parse_change(change: str) -> tuple[str, Any]:

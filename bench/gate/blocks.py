@@ -88,9 +88,14 @@ def order(turn: int, roles: Sequence[Role]) -> tuple[Role, ...]:
     return tuple(roles) if turn % 2 == 0 else tuple(reversed(roles))
 
 
-def planted_turns(turns: int) -> tuple[int, ...]:
-    """The turns in which a slowdown is planted: as many in each order of the roles.
+def is_planted(turn: int) -> bool:
+    """Whether a slowdown is planted in a turn: in as many of each order of the roles.
 
-    All but a quarter of them: a noise floor is looked at, a self-test has to be decided.
+    In all but a quarter of them: a noise floor is looked at, a self-test has to be decided.
     """
-    return tuple(turn for turn in range(1, turns) if turn % 8 not in (3, 4))
+    return turn > 0 and turn % 8 not in (3, 4)
+
+
+def planted_turns(turns: int) -> tuple[int, ...]:
+    """The turns of so many in which a slowdown is planted."""
+    return tuple(filter(is_planted, range(turns)))

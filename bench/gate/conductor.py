@@ -21,7 +21,7 @@ from typing import Self
 from bench.gate.blocks import Role, order
 from bench.postmortem import failure
 from bench.process import GRACE_S, Ended, Output, end_group
-from bench.schema import Failure
+from bench.schema import Failure, FailureKind
 from bench.turns import TURNS_VARIABLE, Turn
 
 _TICK_S = 1.0
@@ -49,16 +49,17 @@ class Contestant:
 
 def conduct(
     contestants: Sequence[Contestant],
-    epochs: int,
     turn_of: TurnOf,
     timeout_s: float,
-    on_turn: Callable[[int], None],
+    on_turn: Callable[[int, int], None],
 ) -> dict[Role, Failure]:
-    """Let all of them train so many epochs by turns; who failed, and why: empty if nobody.
+    """Let all of them train their epochs by turns; who failed, and why: empty if nobody.
+
+    They say themselves how many epochs they train, and must agree.
 
     Args:
         timeout_s: for each wait: for the start, for one epoch, for the end.
-        on_turn: told how many turns of all are over.
+        on_turn: told how many turns are over, and of how many.
 
     Raises:
         StoreError: a log cannot be written.
@@ -68,16 +69,30 @@ def conduct(
         try:
             for player in players.values():
                 player.await_epoch(0, timeout_s)
+            epochs = _agreed(list(players.values()))
             for epoch in range(epochs):
                 for role in order(epoch, tuple(players)):
                     players[role].go(turn_of(role, epoch))
                     players[role].await_epoch(epoch + 1, timeout_s)
-                on_turn(epoch + 1)
+                on_turn(epoch + 1, epochs)
             for player in players.values():
                 player.await_end(timeout_s)
         except _FailedError as failed:
             return {failed.role: failed.failure}
     return {}
+
+
+def _agreed(players: Sequence[_Player]) -> int:
+    """How many epochs all of them train."""
+    first = players[0]
+    for player in players:
+        if player.total != first.total:
+            why = (
+                f"it trains {player.total} epochs and {first.contestant.role} {first.total}: what "
+                "is trained by turns must train as many"
+            )
+            raise _FailedError(player.contestant.role, Failure(FailureKind.ERROR, why, ""))
+    return first.total
 
 
 class _FailedError(Exception):
@@ -95,6 +110,7 @@ class _Player:
 
     contestant: Contestant
     done: int = -1
+    total: int = 0
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -144,9 +160,9 @@ class _Player:
         if self._process.poll() is None or self._process.returncode != 0:
             self._fail(timed_out=self._process.poll() is None)
 
-    def _told(self, what: str, done: int, _total: int) -> None:
+    def _told(self, what: str, done: int, total: int) -> None:
         if what == "epoch":
-            self.done = done
+            self.done, self.total = done, total
 
     def _read_until(self, reached: Callable[[], bool], timeout_s: float) -> bool:
         """Read what it prints until it got there (True), it ended, or the time is over."""

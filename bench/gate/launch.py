@@ -1,197 +1,154 @@
-"""From what the command line says to a check with real git, processes and clocks."""
+"""From what is asked to a verdict, with real git, processes and clocks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from bench import environment, images
-from bench.config import for_machine, gate_table, make_config
+from bench import environment, images, session
+from bench.config import for_machine, make_config
 from bench.environment import leafbench_version
-from bench.gate import revision, session, tree
-from bench.gate.blocks import Role
+from bench.gate import microbench, revision, sides, summaries, summary_files
+from bench.gate.asked import Asked, with_limits
 from bench.gate.decision import FAMILY_ERROR
-from bench.gate.options import (
-    GateOptions,
-    budget_s,
-    parse_options,
-    with_floor,
-    with_threshold,
-)
-from bench.gate.runner import AS_IT_IS, Contender, ProcessRunner, subjects
+from bench.gate.metrics import Metric
+from bench.gate.options import GateOptions
 from bench.gate.schema import VERDICT_VERSION, Side, Source, Verdict, VerdictRecord
 from bench.gate.session import Decided, Task
+from bench.gate.session import check as decide
+from bench.gate.sides import Checkout, Ready
 from bench.gate.store import CheckRecord, CheckStore
-from bench.gate.tree import Harness
-from bench.launch import REPORTS, interrupt_on_terminate
+from bench.gate.tree import TreeError
+from bench.launch import REPORTS, default_out, interrupt_on_terminate, real_tools
 from bench.progress import Progress, counting
-from bench.schema import SCHEMA_VERSION, RunConfig
-from bench.turns import Turn
-from bench.values import Given
-
-SUITE = "gate"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the command line asks for.
-
-    Attributes:
-        against: a revision. suite, out, budget: None where not given.
-        overrides: of the suite.
-        thresholds, floors: as given, `epoch=8%`.
-        plant: makes the head slower than it is, to try the gate itself.
-    """
-
-    against: str
-    repository: Path
-    command: tuple[str, ...]
-    suite: str = SUITE
-    out: Path | None = None
-    budget: str | None = None
-    self_test: bool | None = None
-    overrides: Mapping[str, Any] | None = None
-    thresholds: Sequence[str] = ()
-    floors: Sequence[str] = ()
-    plant: Turn = AS_IT_IS
+from bench.schema import SCHEMA_VERSION, DataSummary, RunConfig
 
 
 def check(asked: Asked, progress: Progress) -> tuple[VerdictRecord, Path]:
-    """Measure, decide, and say where the records are.
+    """Measure a revision against the working tree; the verdict, and the folder of the records.
 
     Raises:
         BenchError, LeafmodelError: wrong usage, or the machine cannot be used: no verdict.
     """
     interrupt_on_terminate()
-    config = for_machine(make_config(asked.suite, asked.overrides), environment.gpus())
-    options = options_of(asked)
-    repository = revision.find_repository(asked.repository)
+    options = asked.options()
+    repository = revision.find_repository(asked.folder)
     reference = revision.resolve(repository, asked.against)
     head = revision.working_tree(repository)
     folder = asked.out or REPORTS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-check"
-    with CheckStore.create(folder) as store:
-        sides = _Sides(asked, repository, reference, head)
-        decided = _measured(sides, config, options, store, progress)
-        return _record(decided, sides, options), store.folder
+    with (
+        CheckStore.create(folder) as store,
+        revision.worktree(repository, reference.commit, store.work) as there,
+    ):
+        where = Checkout(repository, there, reference.name, store.work)
+        measure = _measure_command if asked.training is not None else _measure_suite
+        decided = measure(where, asked, (reference, head), store, progress)
+        return _record(decided, (reference, head), options), store.folder
 
 
-def options_of(asked: Asked) -> GateOptions:
-    """The suite's options, with what the command line says on top.
+def check_summaries(
+    baseline: Path, run: Path | None, thresholds: Sequence[str], progress: Progress
+) -> VerdictRecord:
+    """Hold a run against a summary from elsewhere; without a run, one is measured now.
 
     Raises:
-        ConfigError: anything malformed.
+        BenchError, LeafmodelError: a file cannot be used, or the run cannot be made.
     """
-    options = parse_options(*gate_table(asked.suite))
-    if asked.budget is not None:
-        options = replace(options, budget_s=budget_s(Given(asked.budget, "--budget")))
-    if asked.self_test is not None:
-        options = replace(options, self_test=asked.self_test)
-    for text in asked.thresholds:
-        options = with_threshold(options, Given(text, "--threshold"))
-    for text in asked.floors:
-        options = with_floor(options, Given(text, "--floor"))
-    return options
+    options = with_limits(GateOptions(), thresholds, ())
+    reference = summary_files.load(baseline)
+    head = summary_files.load(run or _measured_now(progress))
+    return summaries.check(reference, head, options.thresholds, _now())
 
 
-@dataclass(frozen=True)
-class _Sides:
-    """What is compared, and where it lies."""
+def check_benchmarks(
+    old: Path, new: Path, thresholds: Sequence[str], floors: Sequence[str]
+) -> VerdictRecord:
+    """Hold a file of pytest-benchmark against an older one.
 
-    asked: Asked
-    repository: Path
-    reference: Side
-    head: Side
-
-    def checked_out(self, scratch: Path) -> AbstractContextManager[Path]:
-        """The reference in a worktree, removed at the end whatever happens."""
-        return revision.worktree(self.repository, self.reference.commit, scratch)
+    Raises:
+        BenchError: a file cannot be used, or the two are of different machines.
+    """
+    options = with_limits(GateOptions(), thresholds, floors)
+    return microbench.check(old, new, options.thresholds.of("", Metric.STEP), _now())
 
 
-def _measured(
-    sides: _Sides, config: RunConfig, options: GateOptions, store: CheckStore, progress: Progress
+def _measured_now(progress: Progress) -> Path:
+    """The folder of a run of the default suite, made now."""
+    interrupt_on_terminate()
+    config = for_machine(make_config(), environment.gpus())
+    out = default_out(config.suite, datetime.now(UTC))
+    return session.start(config, out, ("leafbench", "check"), real_tools(progress)).folder
+
+
+def _measure_suite(
+    where: Checkout,
+    asked: Asked,
+    compared: tuple[Side, Side],
+    store: CheckStore,
+    progress: Progress,
 ) -> Decided:
-    """Prepare both sides and measure; a side that cannot be used is a verdict too."""
+    config = for_machine(make_config(asked.suite, asked.overrides), environment.gpus())
     loaded = images.load(config, store.work, counting(progress, "images checked"))
-    store.write_head(
-        CheckRecord(
-            schema_version=SCHEMA_VERSION,
-            created_at=_now(),
-            leafbench_version=leafbench_version(),
-            command=sides.asked.command,
-            reference=sides.reference,
-            head=sides.head,
-            options=options,
-            environment=environment.read(),
-            config=config,
-            data=loaded.summary,
-        )
+    store.write_head(_head(asked, compared, config, loaded.summary))
+    return _decided(
+        lambda: sides.ready_suite(where, asked, config, loaded, store, progress),
+        asked.options(),
+        progress,
     )
-    with ExitStack() as stack:
-        folder = stack.enter_context(sides.checked_out(store.work))
-        try:
-            contenders, notes = _contenders(sides, config, folder, store.work, progress)
-        except tree.TreeError as error:
-            return _nothing(str(error))
-        common = [n for n in config.variants if all(n in c.pipelines for c in contenders.values())]
-        if not common:
-            return _nothing(
-                f"{sides.reference.name} and the working tree have none of the suite's variants in "
-                f"common ({', '.join(config.variants)}): name some that both have with --variants."
-            )
-        runner = ProcessRunner(
-            config, loaded, store, contenders, options, counting(progress, "turns")
-        )
-        task = Task(subjects(config, common), options, loaded.summary.validation_images)
-        decided = session.check(task, runner, time.monotonic, progress.note)
-    return replace(decided, notes=(*notes, *decided.notes))
 
 
-def _contenders(
-    sides: _Sides, config: RunConfig, folder: Path, scratch: Path, progress: Progress
-) -> tuple[dict[Role, Contender], tuple[str, ...]]:
-    """Both sides, ready to train; and what is to be known of them.
-
-    Raises:
-        TreeError: a side cannot be used.
-    """
-    there = tree.prepare(folder, sides.repository, scratch, progress.note)
-    here = tree.Tree.of_this_interpreter(sides.repository)
-    theirs, ours = tree.harness(there), tree.harness(here)
-    contenders = {
-        Role.REFERENCE: Contender(there, theirs.variants),
-        Role.HEAD: Contender(here, ours.variants, sides.asked.plant),
-    }
-    differing = [_differing(name, theirs, ours, sides.reference.name) for name in config.variants]
-    notes = (*revision.unfilled(folder), *there.notes, *here.notes, *filter(None, differing))
-    return contenders, notes
-
-
-def _differing(name: str, theirs: Harness, ours: Harness, reference: str) -> str:
-    """What is to be known of a variant that both sides do not have alike; empty if they do."""
-    for harness, who in ((theirs, reference), (ours, "the working tree")):
-        if name not in harness.variants:
-            why = harness.unknown.get(name, "there is no such variant")
-            return f"{name} is not compared: at {who}, {why}"
-    if theirs.variants[name] != ours.variants[name]:
-        return f"{name} stands for another pipeline than at {reference}"
-    return ""
-
-
-def _nothing(why: str) -> Decided:
-    return Decided(Verdict.NOTHING, (why,), (), None, 0, 0.0, ())
-
-
-def _record(decided: Decided, sides: _Sides, options: GateOptions) -> VerdictRecord:
-    dirty = (
-        "the working tree has changes that are in no commit: they were measured too"
-        if sides.head.dirty
-        else ""
+def _measure_command(
+    where: Checkout,
+    asked: Asked,
+    compared: tuple[Side, Side],
+    store: CheckStore,
+    progress: Progress,
+) -> Decided:
+    options = asked.options()
+    store.write_head(_head(asked, compared, None, None))
+    return _decided(
+        lambda: sides.ready_command(where, asked, options, store, progress), options, progress
     )
+
+
+def _decided(ready: Callable[[], Ready], options: GateOptions, progress: Progress) -> Decided:
+    """Measure until it is decided; a side that cannot be used is a verdict too."""
+    try:
+        found = ready()
+    except TreeError as error:
+        return Decided(Verdict.NOTHING, (str(error),), (), None, 0, 0.0, ())
+    task = Task(found.subjects, options, found.validation_images)
+    decided = decide(task, found.runner, time.monotonic, progress.note)
+    return replace(decided, notes=(*found.notes, *decided.notes))
+
+
+def _head(
+    asked: Asked,
+    compared: tuple[Side, Side],
+    config: RunConfig | None,
+    data: DataSummary | None,
+) -> CheckRecord:
+    reference, head = compared
+    return CheckRecord(
+        schema_version=SCHEMA_VERSION,
+        created_at=_now(),
+        leafbench_version=leafbench_version(),
+        command=asked.command,
+        reference=reference,
+        head=head,
+        options=asked.options(),
+        environment=environment.read(),
+        config=config,
+        data=data,
+    )
+
+
+def _record(decided: Decided, compared: tuple[Side, Side], options: GateOptions) -> VerdictRecord:
+    reference, head = compared
+    dirty = ("the working tree has changes that are in no commit: they were measured too",)
     return VerdictRecord(
         schema_version=VERDICT_VERSION,
         source=Source.REVISIONS,
@@ -199,15 +156,15 @@ def _record(decided: Decided, sides: _Sides, options: GateOptions) -> VerdictRec
         reasons=decided.reasons,
         created_at=_now(),
         leafbench_version=leafbench_version(),
-        reference=sides.reference,
-        head=sides.head,
+        reference=reference,
+        head=head,
         changes=decided.changes,
         self_test=decided.self_test,
         family_error=FAMILY_ERROR,
         budget_s=options.budget_s,
         spent_s=decided.spent_s,
         blocks=decided.blocks,
-        notes=tuple(filter(None, (dirty, *decided.notes))),
+        notes=(*(dirty if head.dirty else ()), *decided.notes),
         environment=environment.read(),
     )
 

@@ -177,9 +177,10 @@ def _metric(name: str, where: str) -> Metric:
     try:
         return Metric(name.strip())
     except ValueError as error:
+        known = [str(metric) for metric in Metric]
         raise ConfigError(
-            f"{where}: there is no metric {name!r}.{suggestion(name, [str(metric) for metric in Metric])} Known: "
-            f"{', '.join(Metric)}."
+            f"{where}: there is no metric {name!r}.{suggestion(name, known)} Known: "
+            f"{', '.join(known)}."
         ) from error
 
 

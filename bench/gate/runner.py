@@ -2,67 +2,46 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 from bench import plan
 from bench.codec import decode
 from bench.errors import RecordError
-from bench.executor import ProcessExecutor, failed_record
-from bench.gate.blocks import BlockRecord, Role, Subject, planted_turns
-from bench.gate.conductor import Contestant, conduct
-from bench.gate.options import GateOptions
-from bench.gate.pairs import PLANTED, BlockValues, evaluate
+from bench.executor import ProcessExecutor
+from bench.gate.blocks import Role, Subject
+from bench.gate.conductor import Contestant
+from bench.gate.measuring import (
+    OnTurn,
+    Plants,
+    block_record,
+    child_environment,
+    play,
+    trial_record,
+)
+from bench.gate.pairs import BlockValues, evaluate
 from bench.gate.store import CheckStore
 from bench.gate.tree import Tree
 from bench.images import Images
 from bench.plan import as_file_name
-from bench.postmortem import tail, worker_environment
 from bench.process import follow
 from bench.requests import ProofRequest, StartRequest, TrialRequest
-from bench.schema import (
-    SCHEMA_VERSION,
-    Failure,
-    FailureKind,
-    RunConfig,
-    TrialKind,
-    TrialRecord,
-    TrialSpec,
-    TrialStatus,
-    VariantProof,
-)
-from bench.turns import Place, Turn
+from bench.schema import SCHEMA_VERSION, RunConfig, TrialKind, TrialSpec, VariantProof
 from leafmodel.pipelines.spec import PipelineSpec
-
-# Three processes share a card: none of them may take all of its memory.
-_SHARED_GPU = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-
-AS_IT_IS = Turn()
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A side that can train: its code, and the pipelines that its variants stand for there.
-
-    `plant` makes it slower than it is, by this share, in every steady turn: for campaigns that try
-    the gate itself.
-    """
+    """A side that can train: its code, and the pipelines that its variants stand for there."""
 
     tree: Tree
     pipelines: Mapping[str, PipelineSpec]
-    plant: Turn = AS_IT_IS
 
 
 class ProcessRunner:
-    """Fresh processes for every block.
-
-    Args:
-        on_turn: told how many turns of a block are over, and of how many.
-    """
+    """Fresh processes for every block."""
 
     def __init__(
         self,
@@ -70,13 +49,13 @@ class ProcessRunner:
         loaded: Images,
         store: CheckStore,
         sides: Mapping[Role, Contender],
-        options: GateOptions,
-        on_turn: Callable[[int, int], None],
+        plants_of: Callable[[Subject], Plants],
+        on_turn: OnTurn,
     ) -> None:
         self._config = config
         self._store = store
         self._sides = sides
-        self._options = options
+        self._plants_of = plants_of
         self._on_turn = on_turn
         self._files = str(store.scratch("files.json", loaded.files))
         self._starts: dict[str, str] = {}
@@ -87,48 +66,20 @@ class ProcessRunner:
 
     def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockValues:
         """Train the roles by turns, put what came of it on disk, and say what it comes to."""
-        roles = tuple(Role) if self._options.self_test else (Role.REFERENCE, Role.HEAD)
-        specs = {role: self._spec(subject, block, role) for role in roles}
-        began_ns, started_at = time.perf_counter_ns(), datetime.now(UTC)
-        failures = self._conduct(specs)
-        wall_ns = time.perf_counter_ns() - began_ns
-        at = started_at.isoformat(timespec="seconds")
-        trials = {role: self._trial(spec, failures.get(role), at) for role, spec in specs.items()}
-        record = BlockRecord(
-            schema_version=SCHEMA_VERSION,
-            subject=subject,
-            block=block,
-            reference=trials[Role.REFERENCE],
-            head=trials[Role.HEAD],
-            again=trials.get(Role.AGAIN),
-            plant=self._plant(subject).plant,
-            place=Place.MODEL,
-            planted_turns=planted_turns(self._config.epochs) if Role.AGAIN in trials else (),
-            failed=_first_to_fail(trials, failures),
-            confirms=confirms,
-            wall_ns=wall_ns,
-        )
+        plants = self._plants_of(subject)
+        specs = {role: self._spec(subject, block, role) for role in plants.roles}
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        contestants = [self._contestant(role, spec) for role, spec in specs.items()]
+        played = play(contestants, plants, self._config.trial_timeout_s, self._on_turn)
+        trials = {
+            role: trial_record(
+                self._out(spec), self._log(spec), spec, played.failures.get(role), at
+            )
+            for role, spec in specs.items()
+        }
+        record = block_record(subject, block, trials, plants, played, confirms=confirms)
         self._store.write_block(record)
         return evaluate(record)
-
-    def _conduct(self, specs: Mapping[Role, TrialSpec]) -> dict[Role, Failure]:
-        epochs, spec = self._config.epochs, next(iter(specs.values()))
-        planted = planted_turns(epochs)
-        subject = Subject(spec.variant, spec.phase)
-
-        def turn_of(role: Role, turn: int) -> Turn:
-            if role is Role.AGAIN:
-                return self._plant(subject) if turn in planted else AS_IT_IS
-            return self._sides[role].plant if turn > 0 else AS_IT_IS
-
-        contestants = [self._contestant(role, item) for role, item in specs.items()]
-        done = lambda turns: self._on_turn(turns, epochs)  # noqa: E731
-        return conduct(contestants, epochs, turn_of, self._config.trial_timeout_s, done)
-
-    def _plant(self, subject: Subject) -> Turn:
-        """The self-test's: a slowdown of the threshold's size."""
-        threshold = self._options.thresholds.of(subject.variant, PLANTED)
-        return Turn(threshold.relative, Place.MODEL)
 
     def _contestant(self, role: Role, spec: TrialSpec) -> Contestant:
         side = self._side(role)
@@ -140,9 +91,9 @@ class ProcessRunner:
         return Contestant(
             role=role,
             command=(side.tree.python, "-P", "-m", "bench.worker", str(path)),
-            environment=_environment(side.tree),
+            environment=child_environment(side.tree),
             cwd=side.tree.folder,
-            log=self._store.logs / f"{spec.name}.log",
+            log=self._log(spec),
         )
 
     def _side(self, role: Role) -> Contender:
@@ -151,19 +102,8 @@ class ProcessRunner:
     def _out(self, spec: TrialSpec) -> Path:
         return self._store.work / f"{spec.name}.json"
 
-    def _trial(self, spec: TrialSpec, why: Failure | None, started_at: str) -> TrialRecord:
-        """What a process left; of a block that failed, nothing counts."""
-        if why is not None:
-            return failed_record(spec, why, started_at, wall_ns=0)
-        try:
-            return decode(self._out(spec).read_bytes(), TrialRecord, f"the record of {spec.name}")
-        except OSError:
-            message = "ended without a record, because another process of its block failed"
-            log = self._store.logs / f"{spec.name}.log"
-            broken = Failure(FailureKind.ERROR, message, tail(log) if log.exists() else "")
-        except RecordError as error:
-            broken = Failure(FailureKind.ERROR, str(error), "")
-        return failed_record(spec, broken, started_at, wall_ns=0)
+    def _log(self, spec: TrialSpec) -> Path:
+        return self._store.logs / f"{spec.name}.log"
 
     def _spec(self, subject: Subject, block: int, role: Role) -> TrialSpec:
         """A trial as the run's plan would have it, with the side's own pipeline."""
@@ -221,7 +161,7 @@ class ProcessRunner:
             self._store.logs / f"proof-{role}.log",
             self._config.trial_timeout_s * len(request.pipelines),
             lambda *_: None,
-            environment=lambda _began_ns: _environment(side.tree),
+            environment=lambda _began_ns: child_environment(side.tree),
             cwd=side.tree.folder,
         )
         return {path.stem: _proof(path) for path in sorted(folder.glob("*.json"))}
@@ -245,19 +185,8 @@ def _augmented(pipelines: Mapping[str, PipelineSpec], config: RunConfig) -> dict
     return {name: pipeline.without_augmentation() for name, pipeline in chosen.items()}
 
 
-def _first_to_fail(
-    trials: Mapping[Role, TrialRecord], failures: Mapping[Role, Failure]
-) -> Role | None:
-    broken = (role for role, trial in trials.items() if trial.status is TrialStatus.FAILED)
-    return next(chain(failures, broken), None)
-
-
 def _key(subject: Subject) -> tuple[str, str]:
     return subject.variant, subject.phase
-
-
-def _environment(tree: Tree) -> dict[str, str]:
-    return worker_environment(time.perf_counter_ns()) | _SHARED_GPU | dict(tree.environment)
 
 
 def _proof(path: Path) -> VariantProof:

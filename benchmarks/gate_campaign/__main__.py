@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.codec import encode
-from bench.gate.launch import Asked, options_of
+from bench.gate.asked import Asked
 from bench.gate.schema import VerdictRecord
 from bench.progress import PlainProgress
 from bench.store import write_whole
@@ -60,7 +60,7 @@ def _simulate(given: argparse.Namespace) -> None:
     if not quiet:
         sys.exit(f"There is no live decision between equal code in {given.out}: run `live` first.")
     recorded = simulate.Recorded([live.kept_blocks(folder) for folder in quiet])
-    options = options_of(Asked("HEAD", ROOT, ()))
+    options = Asked("HEAD", ROOT, ()).options()
     images = recorded.blocks[0].reference.spec.batch_size  # of the suite: batches are equal
     kinds = [(Place.MODEL, 0.0), *((place, size) for place in Place for size in SIZES)]
     found = [

@@ -17,6 +17,7 @@ import msgspec
 
 from bench.codec import decode, encode
 from bench.gate import launch
+from bench.gate.asked import Asked
 from bench.gate.blocks import BlockRecord
 from bench.gate.schema import VerdictRecord
 from bench.gate.store import read_blocks
@@ -52,9 +53,9 @@ def decide(
         progress.note(f"--- {case.name} ({case.number + 1} of {len(cases)})")
         scratch = folder / "work"
         shutil.rmtree(scratch, ignore_errors=True)
-        asked = launch.Asked(
+        asked = Asked(
             against="HEAD",
-            repository=repository,
+            folder=repository,
             command=("leafbench", "check", "--against", "HEAD"),
             out=scratch,
             overrides={**given, "seed": case.number},

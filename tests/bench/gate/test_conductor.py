@@ -38,7 +38,7 @@ def play(
     players = [
         contestant(folder, role, epochs, *(what if role is Role.HEAD else ())) for role in Role
     ]
-    failures = conduct(players, epochs, turn_of, timeout_s, told.append)
+    failures = conduct(players, turn_of, timeout_s, lambda done, _: told.append(done))
     log = folder / "turns"
     return failures, log.read_text().splitlines() if log.exists() else [], told
 
@@ -83,7 +83,7 @@ def test_one_that_dies_before_it_is_ready_is_named_too(tmp_path: Path) -> None:
             tmp_path / "head.log",
         ),
     ]
-    failures = conduct(players, 1, lambda *_: Turn(), 30.0, lambda _: None)
+    failures = conduct(players, lambda *_: Turn(), 30.0, lambda *_: None)
     assert "no such module" in failures[Role.HEAD].message
 
 
@@ -92,14 +92,21 @@ def test_one_that_hangs_is_killed_and_named(tmp_path: Path) -> None:
     assert failures[Role.HEAD].kind is FailureKind.TIMEOUT
 
 
+def test_two_that_do_not_train_as_many_epochs_are_not_compared(tmp_path: Path) -> None:
+    players = [contestant(tmp_path, Role.REFERENCE, 2), contestant(tmp_path, Role.HEAD, 3)]
+    failures = conduct(players, lambda *_: Turn(), 30.0, lambda *_: None)
+    assert "trains 3 epochs and reference 2" in failures[Role.HEAD].message
+    assert not (tmp_path / "turns").exists()
+
+
 def test_an_interrupt_ends_all_of_them(tmp_path: Path) -> None:
-    def interrupt(turns: int) -> None:
+    def interrupt(turns: int, _of: int) -> None:
         if turns == 1:
             raise KeyboardInterrupt
 
     players = [contestant(tmp_path, role, 3) for role in Role]
     with pytest.raises(KeyboardInterrupt):
-        conduct(players, 3, lambda *_: Turn(), 30.0, interrupt)
+        conduct(players, lambda *_: Turn(), 30.0, interrupt)
     alive = [
         entry for entry in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path) in _read(entry)
     ]
