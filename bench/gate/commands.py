@@ -145,7 +145,8 @@ def _flag(key: str) -> str:
 def _asked(asked: dict[str, Any]) -> Any:
     from bench.gate.asked import Asked
 
-    overrides = {key: asked.pop(key) for key in ("data", "variants", "phases") if key in asked}
+    of_suite = ("data", "variants", "phases")
+    overrides: dict[str, Any] = {key: asked.pop(key) for key in of_suite if key in asked}
     out = asked.pop("out", None)
     return Asked(
         folder=Path.cwd(),
