@@ -8,17 +8,19 @@ DATA   ?= data/leaves
 IMAGES ?= 1843
 PHASE  ?= improved
 RUN    ?= reports/latest
+REF    ?= HEAD
+BUDGET ?= 15m
 
 VENV      := .venv
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install data bench bench-smoke report trace train tune test lint format benchmarks microbench lock clean
+.PHONY: help install data bench bench-smoke report trace train tune check test lint format benchmarks microbench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: SUITE=$(SUITE) DATA=$(DATA) RUN=$(RUN) PHASE=$(PHASE) IMAGES=$(IMAGES) (leaves that 'data' makes)"
+	@echo "  variables: SUITE=$(SUITE) DATA=$(DATA) RUN=$(RUN) REF=$(REF) PHASE=$(PHASE) IMAGES=$(IMAGES) (leaves that 'data' makes)"
 
 install: $(INSTALLED) ## make .venv from requirements.lock, with leafbench in it
 
@@ -52,6 +54,11 @@ train: $(INSTALLED) $(if $(filter data/leaves,$(DATA)),data/leaves/manifest.json
 tune: $(INSTALLED) $(if $(filter data/leaves,$(DATA)),data/leaves/manifest.json) ## study the CNN's hyperparameters (DATA)
 	$(BIN)/leafbench tune --data "$(DATA)"
 
+check: $(INSTALLED) $(if $(filter data/leaves,$(DATA)),data/leaves/manifest.json) ## is the working tree slower than REF? (REF, BUDGET, DATA)
+	@echo "make turns every status but 0 into 2; a CI job calls the gate itself:"
+	@echo "  $(BIN)/leafbench check --against $(REF) --budget $(BUDGET) --data $(DATA)"
+	@$(BIN)/leafbench check --against "$(REF)" --budget "$(BUDGET)" --data "$(DATA)"
+
 test: $(INSTALLED) ## the tests
 	$(BIN)/python -m pytest
 
@@ -60,6 +67,7 @@ lint: $(INSTALLED) ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks/*.py
+	$(BIN)/mypy --explicit-package-bases benchmarks/gate_campaign/*.py
 
 format: $(INSTALLED) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

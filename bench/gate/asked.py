@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.config import gate_table
+from bench.config import gate_table, make_config
 from bench.errors import ConfigError
 from bench.gate.measuring import AS_IT_IS, Plants
 from bench.gate.options import (
@@ -19,8 +19,9 @@ from bench.gate.options import (
     with_threshold,
 )
 from bench.gate.pairs import PLANTED
+from bench.schema import RunConfig
 from bench.turns import Turn
-from bench.values import Given
+from bench.values import Given, names
 
 SUITE = "gate"
 # For what a command of the user's own must do before its turn is given up.
@@ -52,6 +53,18 @@ class Asked:
     thresholds: Sequence[str] = ()
     floors: Sequence[str] = ()
     plant: Turn = AS_IT_IS
+
+    def config(self) -> RunConfig:
+        """The suite with the overrides; a gate audits no claim, so that any variants will do.
+
+        Raises:
+            ConfigError: anything unknown, malformed or impossible.
+        """
+        given = {key: value for key, value in (self.overrides or {}).items() if value is not None}
+        if "variants" in given:
+            first = names(Given(given["variants"], "--variants"))[0]
+            given |= {"baseline": first, "candidate": first}
+        return make_config(self.suite, given)
 
     def options(self) -> GateOptions:
         """The suite's options, with what the command line says on top.

@@ -90,7 +90,7 @@ def _measure_suite(
     store: CheckStore,
     progress: Progress,
 ) -> Decided:
-    config = for_machine(make_config(asked.suite, asked.overrides), environment.gpus())
+    config = for_machine(asked.config(), environment.gpus())
     loaded = images.load(config, store.work, counting(progress, "images checked"))
     store.write_head(_head(asked, compared, config, loaded.summary))
     return _decided(
