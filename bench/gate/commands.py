@@ -160,14 +160,14 @@ def _asked(asked: dict[str, Any]) -> Any:
 def _told(
     record: VerdictRecord, folder: Path | None, json_file: str | None, junit_file: str | None
 ) -> int:
-    from bench.report import gate, gate_outputs
+    from bench.report import gate_outputs
 
     copies = gate_outputs.Copies(
         json=Path(json_file) if json_file else None,
         junit=Path(junit_file) if junit_file else None,
     )
+    click.echo(gate_outputs.printed(record, os.environ))  # first: a full disk must not hide it
     gate_outputs.write(record, folder, os.environ, copies)
-    click.echo(gate.text(record))
     if folder is not None:
         click.echo(f"Records and verdict: {folder}")
     return record.verdict.exit_code
