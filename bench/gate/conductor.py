@@ -193,12 +193,16 @@ class _Player:
     def _fail(self, *, timed_out: bool) -> None:
         self._output.finish()
         self._reap(0.0 if timed_out else GRACE_S)
-        wall_ns = time.perf_counter_ns() - self._began_ns
-        ended = Ended(self._process.returncode or 0, timed_out, wall_ns)
-        item = self.contestant
-        raise _FailedError(
-            item.role, failure(ended, item.log, "killed: it took longer than its time for a turn")
-        )
+        role, status = self.contestant.role, self._process.returncode or 0
+        if status == 0 and not timed_out:
+            why = (
+                f"it ended after {max(0, self.done)} of {self.total} epochs: what is trained by "
+                "turns must train all of them, so switch early stopping off"
+            )
+            raise _FailedError(role, Failure(FailureKind.ERROR, why, ""))
+        ended = Ended(status, timed_out, time.perf_counter_ns() - self._began_ns)
+        too_long = "killed: it took longer than its time for a turn"
+        raise _FailedError(role, failure(ended, self.contestant.log, too_long))
 
     def _close(self) -> None:
         if self._process.stdin is not None:

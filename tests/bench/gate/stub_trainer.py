@@ -1,4 +1,4 @@
-"""Trains nothing, by turns: `stub_trainer.py EPOCHS LOG [dies|hangs|mutters AT]`.
+"""Trains nothing, by turns: `stub_trainer.py EPOCHS LOG ROLE [dies|stops|hangs AT]`.
 
 Appends `ROLE EPOCH LINE` to LOG for every turn, so that a test sees who trained when.
 """
@@ -19,6 +19,8 @@ def main() -> None:
         if epoch == at and what == "dies":
             print("RuntimeError: out of luck", flush=True)
             os._exit(3)
+        if epoch == at and what == "stops":
+            return
         if epoch == at and what == "hangs":
             time.sleep(600)
         with Path(log).open("a", encoding="utf-8") as stream:

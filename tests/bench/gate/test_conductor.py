@@ -87,6 +87,11 @@ def test_one_that_dies_before_it_is_ready_is_named_too(tmp_path: Path) -> None:
     assert "no such module" in failures[Role.HEAD].message
 
 
+def test_one_that_stops_early_cannot_be_compared(tmp_path: Path) -> None:
+    failures, _, _ = play(tmp_path, "stops", "1")
+    assert "after 1 of 3 epochs" in failures[Role.HEAD].message
+
+
 def test_one_that_hangs_is_killed_and_named(tmp_path: Path) -> None:
     failures, _, _ = play(tmp_path, "hangs", "1", timeout_s=1.0)
     assert failures[Role.HEAD].kind is FailureKind.TIMEOUT
