@@ -29,15 +29,14 @@ def markdown(record: VerdictRecord) -> str:
 
 
 def text(record: VerdictRecord) -> str:
-    """The same in a few lines."""
-    shown = gate_words.of_verdict(record, record.verdict)
-    lines = [gate_words.headline(record)]
-    if record.verdict is Verdict.INCONCLUSIVE:
-        lines += [f"  {gate_words.to_settle(change)}" for change in shown[:MOST_LINES]]
-    elif record.verdict is not Verdict.PASS:
-        lines += [f"  {gate_words.described(change)}" for change in shown[1:MOST_LINES]]
-    else:
+    """The same for a terminal: what happened, why, a line a comparison, and how sure it is."""
+    first = gate_words.headline(record)
+    why = [reason for reason in map(plain, record.reasons) if not _told(reason, first)]
+    lines = [first, *(f"  why: {reason}" for reason in why[:MOST_LINES]), *_columns(record)]
+    if record.verdict is Verdict.PASS:
         lines += [f"  could have missed: {line}" for line in _missed(record)[:MOST_LINES]]
+    unsettled = gate_words.of_verdict(record, Verdict.INCONCLUSIVE)
+    lines += [f"  {gate_words.to_settle(change)}" for change in unsettled[:MOST_LINES]]
     if record.verdict is not Verdict.NOTHING:
         lines.append(f"  self-test: {gate_words.self_test(record)}")
     lines += [f"  note: {plain(note)}" for note in record.notes[:MOST_LINES]]
@@ -45,6 +44,11 @@ def text(record: VerdictRecord) -> str:
         f"  {gate_words.effort(record)}; exit status {record.verdict.exit_code} ({record.verdict})"
     )
     return "\n".join(lines)
+
+
+def _told(reason: str, first: str) -> bool:
+    """Whether the first line has a reason already; before its colon it says what it is about."""
+    return (reason.partition(": ")[2] or reason) in first
 
 
 def safe(words: str) -> str:
@@ -86,29 +90,56 @@ def _reasons(record: VerdictRecord) -> str:
 
 
 def _changes(record: VerdictRecord) -> str:
-    if all(change.change is None for change in record.changes):
+    ordered = _gravest_first(record)
+    if not ordered:
         return ""
-    ordered = sorted(record.changes, key=lambda change: _GRAVEST_FIRST.index(change.verdict))
     header = ["What", "Metric", "Before", "After", "Change (95 %)", "Threshold", "Noise floor"]
     rows = [_row(change) for change in ordered[:MOST_ROWS]]
     table = formats.table([*header, "Visible from", "Verdict"], rows)
     return f"{table}\n\n{_left_out(len(ordered) - len(rows))}{_legend(record)}"
 
 
+def _gravest_first(record: VerdictRecord) -> list[Change]:
+    """All comparisons; none if none has a number to show."""
+    if all(change.change is None for change in record.changes):
+        return []
+    return sorted(record.changes, key=lambda change: _GRAVEST_FIRST.index(change.verdict))
+
+
 def _row(change: Change) -> list[str]:
     verdict = str(change.verdict)
-    threshold = change.threshold if change.change is not None else None
     return [
-        safe(plain(change.subject, 200)),
-        safe(gate_words.title(change)),
-        gate_words.level(change.before, change.unit),
-        gate_words.level(change.after, change.unit),
-        gate_words.signed_change(change, change.change),
-        gate_words.size(change, threshold),
+        *map(safe, _measured(change, 200)),
         gate_words.signed_change(change, change.noise),
         gate_words.size(change, change.smallest),
         verdict if change.verdict is Verdict.PASS else f"**{verdict}**",
     ]
+
+
+def _measured(change: Change, most: int) -> list[str]:
+    """What both tables show of a comparison; its subject in so many characters."""
+    threshold = change.threshold if change.change is not None else None
+    return [
+        plain(change.subject, most),
+        gate_words.title(change),
+        gate_words.level(change.before, change.unit),
+        gate_words.level(change.after, change.unit),
+        gate_words.signed_change(change, change.change),
+        gate_words.size(change, threshold),
+    ]
+
+
+def _columns(record: VerdictRecord) -> list[str]:
+    """The comparisons for a terminal, each column as wide as its widest cell."""
+    ordered = _gravest_first(record)
+    if not ordered:
+        return []
+    header = ["what", "metric", "before", "after", "change (95 %)", "threshold", "verdict"]
+    rows = [[*_measured(change, 60), str(change.verdict)] for change in ordered[:MOST_LINES]]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in (header, *rows)]
+    more = len(ordered) - len(rows)
+    return [*lines, f"  and {more} more, none graver"] if more else lines
 
 
 def _left_out(count: int) -> str:

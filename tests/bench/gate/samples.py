@@ -37,6 +37,8 @@ UNSEEN = SelfTest(
     change=Estimate(0.031, -0.012, 0.076),
     why="after 4 blocks the planted slowdown could be nothing as well",
 )
+# Of files: nothing is measured for the verdict.
+_UNMEASURED = {"budget_s": None, "spent_s": None, "environment": None}
 LEVELS = {
     Metric.STEP: 0.0823,
     Metric.EPOCH: 0.512,
@@ -186,6 +188,67 @@ def blind() -> VerdictRecord:
     return record(Verdict.INCONCLUSIVE, reasons, changes, self_test=UNSEEN, blocks=4)
 
 
+def microbenched() -> VerdictRecord:
+    """Two files of pytest-benchmark: one benchmark is slower, one is not steady, one is fine."""
+    module = "tests/benchmarks/test_parts.py"
+    rounds = {"metric": "round", "blocks": 20}
+    slower = change(
+        Metric.STEP,
+        0.121,
+        Verdict.REGRESSION,
+        why="after 20 blocks worse beyond doubt, and perhaps by the threshold",
+        subject=f"{module}::test_resize[area|64]",
+        **rounds | {"before": 0.000_412, "after": 0.000_462},
+    )
+    unsteady = change(
+        Metric.STEP,
+        0.013,
+        Verdict.INCONCLUSIVE,
+        why="not steady: OLD's second half is +3.4% against its first; warm it up",
+        subject=f"{module}::test_decode",
+        **rounds | {"before": 0.003_21, "after": 0.003_25},
+    )
+    fine = change(Metric.STEP, 0.001, subject=f"{module}::test_batch", **rounds)
+    reasons = [f"{slower.subject}, round: {slower.why}"]
+    return record(
+        Verdict.REGRESSION,
+        reasons,
+        [unsteady, slower, fine],
+        source=Source.BENCHMARKS,
+        reference=Side("old.json", "1" * 40),
+        head=Side("new.json", "2" * 40),
+        blocks=60,
+        notes=("two files are two jobs: the verdict holds for these jobs, not for the commits",),
+        **_UNMEASURED,
+    )
+
+
+def compared() -> VerdictRecord:
+    """Two summaries: what travels, in units of its own, and no self-test."""
+    why = "8 blocks against 8 exclude a change of the threshold's size"
+    same = {"why": why, "noise": None}
+    changes = [
+        change(metric="speedup", **same | {"unit": Unit.TIMES, "before": 7.42, "after": 7.31}),
+        change(metric="share_of_ceiling", **same | _shares(0.83, 0.82)),
+        change(metric="input_wait_share", **same | _shares(0.031, 0.035)),
+    ]
+    return record(
+        Verdict.PASS,
+        ["each of 3 comparisons excludes a change of its threshold's size"],
+        changes,
+        source=Source.SUMMARIES,
+        reference=Side("old/summary.json", subject="run old of 2026-01-01"),
+        head=Side("reports/new", subject="run new of 2026-01-02"),
+        self_test=None,
+        notes=(),
+        **_UNMEASURED,
+    )
+
+
+def _shares(before: float, after: float) -> dict[str, Any]:
+    return {"unit": Unit.SHARE, "before": before, "after": after}
+
+
 HOSTILE = 'a|b <img src=x> & "q" \x1b[31m\x00 %0A\r\n::error::@someone fixes #7 `tick'
 
 
@@ -208,4 +271,6 @@ KINDS_OF_VERDICT = {
     "inconclusive": undecided,
     "nothing": nothing,
     "self-test": blind,
+    "microbench": microbenched,
+    "summaries": compared,
 }

@@ -213,6 +213,31 @@ def test_few_comparisons_are_all_there():
     assert "more comparison" not in markdown(many(MOST_ROWS))
 
 
+def test_a_terminal_gets_aligned_columns_gravest_first():
+    lines = text(samples.regressed()).splitlines()
+    head = next(n for n, line in enumerate(lines) if line.startswith("  what "))
+    rows = lines[head : head + 5]
+    verdicts = [row.split()[-1] for row in rows]
+    assert verdicts == ["verdict", "regression", "regression", "inconclusive", "pass"]
+    assert len({row.rindex(word) for row, word in zip(rows, verdicts, strict=True)}) == 1
+
+
+def test_a_terminal_gets_a_screen_of_them():
+    told = text(many(400))
+    assert f"  and {400 - MOST_LINES} more, none graver" in told
+    assert len(told.splitlines()) < 3 * MOST_LINES
+
+
+@pytest.mark.parametrize("show", [markdown, text])
+def test_a_reason_that_is_no_comparison_is_told(show):
+    assert "the budget of 900 s is spent" in show(samples.undecided())
+
+
+@pytest.mark.parametrize("make", [samples.nothing, samples.blind])
+def test_why_is_not_told_again_where_the_first_line_has_it(make):
+    assert "why:" not in text(make())
+
+
 @pytest.mark.parametrize(
     ("source", "command"),
     [

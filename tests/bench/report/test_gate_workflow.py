@@ -160,6 +160,12 @@ def test_it_has_the_whole_history_and_keeps_no_token():
     assert "persist-credentials: false" in checkout
 
 
+def test_the_tests_of_this_repository_have_a_commit_to_try_the_gate_on():
+    assert re.search(
+        r"fetch-depth: [2-9]", block(block(CI, "test:"), "- uses: actions/checkout@v4")
+    )
+
+
 def test_the_verdict_is_uploaded_whatever_happened():
     assert "if: always()" in block(GATE, "- uses: actions/upload-artifact@v4")
 
