@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.codec import encode
-from bench.gate.asked import Asked
+from bench.config import make_config
+from bench.gate.asked import SUITE, Asked
 from bench.gate.schema import VerdictRecord
 from bench.progress import PlainProgress
 from bench.store import write_whole
@@ -28,6 +29,7 @@ from benchmarks.gate_campaign.plan import SIZES, cases
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "reports" / "gate-campaign"
 SIMULATED = "simulated.json"
+VALIDATION_PART = 6  # one image in so many validates
 
 
 def main() -> None:
@@ -61,7 +63,7 @@ def _simulate(given: argparse.Namespace) -> None:
         sys.exit(f"There is no live decision between equal code in {given.out}: run `live` first.")
     recorded = simulate.Recorded([live.kept_blocks(folder) for folder in quiet])
     options = Asked("HEAD", ROOT, ()).options()
-    images = recorded.blocks[0].reference.spec.batch_size  # of the suite: batches are equal
+    images = (make_config(SUITE).images or 0) // VALIDATION_PART
     kinds = [(Place.MODEL, 0.0), *((place, size) for place in Place for size in SIZES)]
     found = [
         item

@@ -1,0 +1,100 @@
+"""The campaign that measures the gate: its plan, its plants, and that its report follows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bench.gate import pairs
+from bench.gate.blocks import BlockRecord, Role
+from bench.gate.decision import decide
+from bench.gate.metrics import Metric
+from bench.gate.options import GateOptions
+from bench.gate.schema import Verdict, VerdictRecord
+from bench.turns import Place
+from benchmarks.gate_campaign import live, render, simulate
+from benchmarks.gate_campaign.plan import SIZES, cases
+from tests.bench.gate import made
+
+CAMPAIGN = Path(__file__).parents[1] / "reports" / "gate-campaign"
+DECISIONS = sorted(path.parent for path in (CAMPAIGN / "live").glob(f"*/{live.VERDICT}"))
+VALIDATION_IMAGES = 30
+
+
+def test_the_plan_has_so_many_of_each_kind_and_every_stretch_is_mixed() -> None:
+    planned = cases(same=20, each=2, neighbours=4)
+    counts = Counter(case.kind for case in planned)
+    assert counts.pop("same") == 20
+    assert counts.pop("same-neighbour") == 4
+    assert set(counts.values()) == {2}
+    assert len(counts) == len(SIZES) * len(Place)
+    assert planned == cases(same=20, each=2, neighbours=4)
+    assert all(len({case.kind for case in planned[n : n + 12]}) > 3 for n in range(36))
+
+
+@pytest.mark.parametrize(
+    ("place", "metric"),
+    [(Place.MODEL, Metric.STEP), (Place.PIPELINE, Metric.WAIT), (Place.BOUNDARY, Metric.GAP)],
+)
+def test_a_plant_is_as_large_as_it_says_and_where_it_says(place: Place, metric: Metric) -> None:
+    block = made.block(0)
+    slow = simulate.slowed(block.reference, place, 0.10)
+    values = pairs.Pair(block.reference, slow, tuple(range(1, 21)))
+    found = pairs.change(metric, values)
+    # A step is 100 of 102.5 ms; wait and gap are counted as shares of the whole epoch.
+    expected = {Metric.STEP: 0.0953, Metric.WAIT: 0.0976, Metric.GAP: 0.10}[metric]
+    assert found == pytest.approx(expected, abs=1e-3)
+    assert slow.epochs[0] == block.reference.epochs[0]
+
+
+def test_simulated_decisions_are_the_gates_own_and_deterministic() -> None:
+    blocks = [made.block(number, noise=0.02) for number in range(12)]
+    recorded = simulate.Recorded([blocks])
+
+    def run(plant: float) -> list[simulate.Simulated]:
+        return simulate.simulate(recorded, Place.MODEL, plant, 5, GateOptions(), VALIDATION_IMAGES)
+
+    assert {item.verdict for item in run(0.0)} == {Verdict.PASS}
+    assert {item.verdict for item in run(0.2)} == {Verdict.REGRESSION}
+    assert {item.fixed_threshold for item in run(0.2)} == {True}
+    assert {item.compare_fail for item in run(0.0)} == {False}
+    assert run(0.2) == run(0.2)
+
+
+def test_what_is_kept_of_a_decision_reads_back(tmp_path: Path) -> None:
+    blocks = [made.block(0), made.broken_block(1, Role.HEAD, "killed")]
+    from tests.bench.gate import samples
+
+    live.keep(tmp_path / "one", samples.passed(), blocks)
+    assert live.kept_blocks(tmp_path / "one") == tuple(blocks)
+    assert live.kept_verdict(tmp_path / "one") == samples.passed()
+
+
+@pytest.mark.parametrize("folder", DECISIONS, ids=lambda path: path.name)
+def test_a_kept_verdict_follows_from_its_raw_epochs(folder: Path) -> None:
+    record = live.kept_verdict(folder)
+    series = _series(live.kept_blocks(folder))
+    assert [change.metric for change in record.changes] == [item.metric for item in series]
+    for change, item in zip(record.changes, series, strict=True):
+        again = decide(item, len(Metric))
+        for name in ("change", "sure_low", "sure_high", "before", "after", "noise", "blocks"):
+            assert getattr(again, name) == getattr(change, name), (folder.name, change.metric, name)
+        if change.verdict is not again.verdict:  # a regression that was not confirmed
+            assert (again.verdict, change.verdict) == (Verdict.REGRESSION, Verdict.INCONCLUSIVE)
+
+
+def test_the_report_follows_from_the_kept_decisions(tmp_path: Path) -> None:
+    if not DECISIONS:
+        pytest.skip("no live decision is kept in this checkout")
+    verdicts: dict[str, VerdictRecord] = {
+        folder.name: live.kept_verdict(folder) for folder in DECISIONS
+    }
+    render.write(tmp_path, verdicts, CAMPAIGN / "simulated.json")
+    assert (tmp_path / render.REPORT).read_text() == (CAMPAIGN / render.REPORT).read_text()
+
+
+def _series(blocks: tuple[BlockRecord, ...]) -> tuple[pairs.Series, ...]:
+    values = [pairs.evaluate(block) for block in blocks]
+    return pairs.series(values, GateOptions().thresholds, VALIDATION_IMAGES)
