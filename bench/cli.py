@@ -13,6 +13,7 @@ import click
 
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
 from bench.gate.commands import check, compare
+from bench.gate.history_commands import history
 from bench.training.commands import evaluate, predict, train
 from bench.tuning.commands import tune
 from leafmodel.errors import LeafmodelError
@@ -246,5 +247,5 @@ def doctor(as_json: bool) -> int:
 
 
 cli.add_command(tune)
-for _command in (train, evaluate, predict, check, compare):
+for _command in (train, evaluate, predict, check, compare, history):
     cli.add_command(_command)
