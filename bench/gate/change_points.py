@@ -23,18 +23,18 @@ So the penalty is the square of the normal quantile at 1 - E/(2n): of histories 
 which nothing changes, no more than about E carry a mark, E = 5 % as for the error bars beside them.
 It grows like the 2 log n of the universal threshold (Donoho and Johnstone 1994, Biometrika 81).
 
-**Standard errors** are half the intervals over 1.96 (too much for Student intervals of few blocks,
-never too little), or the scatter of neighbouring commits where that is larger, since a build may
+**Standard errors** are half the intervals over 1.96 (for Student intervals of few blocks that is
+too much on average), or the scatter of neighbouring commits where that is larger, since a build may
 move a level by itself: 1.4826 times the median absolute difference, which a few steps do not move
 (Hampel 1974, JASA 69). Scatter takes `FEWEST` measurements, so before them nothing is marked.
 
-**What it reaches**, simulated over 10 to 200 commits with standard errors of 2 % (a short form is in
-tests/bench/gate/test_change_points.py): without a change, 2 to 4.5 % of chains carry a mark, and 0.3
-to 1.5 % of histories with fixed references. A step of 10 % is found, within one commit, in at least
-99 % where the reference is fixed, and in 82 to 89 % where it is the parent: there one increment is
-all that shows it, and the rest is the price of E. Intervals of three to five blocks are wider than
-1.96 standard errors, and cost more. A slow slope in a chain is no step, and is not marked; a fixed
-reference shows it.
+**What it reaches**, simulated over 10 to 200 commits with standard errors of 2 % (in short in
+tests/bench/gate/test_change_points.py): without a change, 2 to 4.5 % of chains carry a mark, and
+0.3 to 1.5 % of histories with fixed references. A step of 10 % is found, within one commit, in at
+least 99 % where the reference is fixed, and in 82 to 89 % where it is the parent: there one
+increment is all that shows it, and the rest is the price of E. Intervals of three to five blocks
+are wider than 1.96 standard errors, and cost more. A slow slope in a chain is no step, and is not
+marked; a fixed reference shows it.
 """
 
 from __future__ import annotations
