@@ -24,6 +24,8 @@ from bench.gate.sequences import bounds, count_for, half_width
 # Of calling any regression where there is none; of passing one of the threshold's size.
 FAMILY_ERROR = 0.01
 PASS_ERROR = 0.05
+# Only one side of each bound is ever used, and a symmetric ratio errs as often on either side.
+SIDES = 2
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,9 @@ class Series:
 def decide(series: Series, comparisons: int) -> Change:
     """What may be said of one metric, with so many comparisons in the whole gate."""
     count = len(series.changes)
-    certain = bounds(series.changes, FAMILY_ERROR / comparisons, least_spread=series.least_spread)
-    own = bounds(series.changes, PASS_ERROR, least_spread=series.least_spread)
+    call_error, pass_error = SIDES * FAMILY_ERROR / comparisons, SIDES * PASS_ERROR
+    certain = bounds(series.changes, call_error, least_spread=series.least_spread)
+    own = bounds(series.changes, pass_error, least_spread=series.least_spread)
     threshold = series.inner(series.matters)
     verdict = judge(count, certain.low, own.high, threshold)
     return Change(
@@ -106,7 +109,7 @@ def estimate(series: Series, values: Sequence[float]) -> Estimate | None:
 
 def see_plant(series: Series, planted: float) -> SelfTest:
     """Whether the gate told a planted slowdown from nothing."""
-    found = bounds(series.changes, PASS_ERROR, least_spread=series.least_spread)
+    found = bounds(series.changes, SIDES * PASS_ERROR, least_spread=series.least_spread)
     change = estimate(series, series.changes)
     if found.low > 0:
         return SelfTest(planted, True, change, "the planted slowdown was told from nothing")
@@ -176,7 +179,7 @@ def _finite(series: Series, value: float) -> float | None:
 
 def _smallest(series: Series, comparisons: int) -> float:
     """The change whose lower bound would have been above nothing, with blocks like these."""
-    width = half_width(len(series.changes), FAMILY_ERROR / comparisons)
+    width = half_width(len(series.changes), SIDES * FAMILY_ERROR / comparisons)
     return math.inf if math.isinf(width) else width * _spread(series)
 
 
@@ -188,7 +191,7 @@ def _settle_s(series: Series, comparisons: int) -> float | None:
     centre = float(np.mean(series.changes))
     room = series.inner(series.matters) - centre
     counts = [
-        count_for(half, spread, error)
+        count_for(half, spread, SIDES * error)
         for half, error in ((room, PASS_ERROR), (centre, FAMILY_ERROR / comparisons))
         if half > 0
     ]

@@ -4,7 +4,7 @@ The rounds of a benchmark, in time order, are cut into batches, and a batch's me
 gate: *batch means*, whose spread takes in that neighbouring rounds resemble each other (Schmeiser
 1982, Operations Research 30(3): between 10 and 30 batches serve best). Batch i of one file is held
 against batch i of the other, so that a warm-up which both have falls out; the mean leaves out the
-tenths that are highest and lowest, as everywhere in this gate (`bench.gate.pairs`).
+fifths that are highest and lowest, as everywhere in this gate (`bench.gate.pairs`).
 
 There is one look, and nothing can be measured again. In place of a planted slowdown in the job, one
 is planted in the data: the second half of OLD's rounds, slowed down by the threshold, against the

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from bench.environment import leafbench_version
 from bench.gate import travel, welch
-from bench.gate.decision import FAMILY_ERROR, PASS_ERROR, Series, conclude, judge
+from bench.gate.decision import FAMILY_ERROR, PASS_ERROR, SIDES, Series, conclude, judge
 from bench.gate.metrics import Metric, Threshold, Thresholds, Unit
 from bench.gate.schema import (
     VERDICT_VERSION,
@@ -188,8 +188,8 @@ def _change(case: _Case, comparisons: int) -> Change:
         estimate = Estimate(series.relative(centre), None, None)
         return _open(case, Verdict.INCONCLUSIVE, _no_interval(case), estimate)
     found = welch.difference(*means)
-    low = found.bounds(FAMILY_ERROR / comparisons).low
-    high = found.bounds(PASS_ERROR).high
+    low = found.bounds(SIDES * FAMILY_ERROR / comparisons).low
+    high = found.bounds(SIDES * PASS_ERROR).high
     own = found.bounds(1 - CONFIDENCE)
     blocks = min(mean.blocks for mean in means)
     verdict = judge(blocks, low, high, series.inner(series.matters))
@@ -202,7 +202,7 @@ def _change(case: _Case, comparisons: int) -> Change:
         sure_low=series.relative(low),
         sure_high=series.relative(high),
         blocks=blocks,
-        smallest=series.relative(found.half_width(FAMILY_ERROR / comparisons)),
+        smallest=series.relative(found.half_width(SIDES * FAMILY_ERROR / comparisons)),
     )
 
 
@@ -243,7 +243,7 @@ def _blocks_to_settle(
     """Blocks on each side after which runs like these would be decided, either way."""
     centre = means[1].centre - means[0].centre
     room = case.series.inner(case.series.matters) - centre
-    ways = ((room, PASS_ERROR), (centre, FAMILY_ERROR / comparisons))
+    ways = ((room, SIDES * PASS_ERROR), (centre, SIDES * FAMILY_ERROR / comparisons))
     counts = [welch.blocks_for(*means, half, error) for half, error in ways if half > 0]
     return min((count for count in counts if count is not None), default=None)
 

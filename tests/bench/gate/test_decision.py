@@ -52,7 +52,7 @@ def test_slower_but_surely_by_less_than_the_threshold_passes() -> None:
 
 
 def test_too_few_blocks_are_inconclusive_and_say_what_would_settle_it() -> None:
-    found = decide(series(0.0, 3, block_s=30.0), 7)
+    found = decide(series(0.0, 3, block_s=30.0, threshold=Threshold(0.03)), 7)
     assert found.verdict is Verdict.INCONCLUSIVE
     assert found.settle_s is not None
     assert found.settle_s > 3 * 30

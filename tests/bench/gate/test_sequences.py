@@ -64,6 +64,18 @@ def test_the_mean_is_outside_at_any_look_no_more_often_than_the_error() -> None:
     assert 0 < outside / runs <= error
 
 
+@pytest.mark.parametrize("tails", [3, 30])
+def test_one_side_errs_half_as_often_with_normal_values_and_with_heavy_tails(tails: int) -> None:
+    """What the gate counts on: it uses one side of each bound (`bench.gate.decision.SIDES`)."""
+    rng = np.random.default_rng(tails)
+    runs, error = 2_000, 0.10
+    below = 0
+    for _ in range(runs):
+        values = rng.standard_t(tails, 30)
+        below += any(bounds(values[:n], error).low > 0 for n in range(FEWEST, 31))
+    assert 0 < below / runs <= error / 2
+
+
 def test_an_ordinary_interval_looked_at_as_often_is_wrong_far_more_often() -> None:
     """Why a sequence is needed at all."""
     rng = np.random.default_rng(8)

@@ -102,7 +102,7 @@ def test_waiting_is_compared_in_points() -> None:
 
 
 def test_noise_is_inconclusive_and_says_what_it_could_have_seen_and_what_would_settle_it() -> None:
-    record = decided(head(noise=0.06, blocks=3))
+    record = decided(head(noise=0.15, blocks=3))
     assert record.verdict is Verdict.INCONCLUSIVE
     speedup = of(record, "in_model, cnn", "speedup")
     assert speedup.blocks == 3
