@@ -176,7 +176,7 @@ class Store:
         whole = []
         for path in _json_files(self.folder / "trials"):
             try:
-                whole.append(_read(path, TrialRecord))
+                whole.append(read_record(path, TrialRecord))
             except RecordError:
                 if _is_newer(path):
                     raise
@@ -229,7 +229,7 @@ def read(folder: Path) -> StoredRun:
     profiles, broken_profiles = _read_all(folder / "profiles", ProfileRecord)
     starts, broken_starts = _read_all(folder / "starts", StartRecord)
     audits, broken_audits = _read_all(folder, AuditRecord, AUDIT)
-    run = _read(folder / "run.json", RunRecord)
+    run = read_record(folder / "run.json", RunRecord)
     broken = broken_trials + broken_proofs + broken_profiles + broken_starts + broken_audits
     return StoredRun(run, trials, proofs, profiles, starts, next(iter(audits), None), broken)
 
@@ -287,7 +287,12 @@ def _json_files(folder: Path, pattern: str = "*.json") -> list[Path]:
     return sorted(folder.glob(pattern))
 
 
-def _read(path: Path, kind: type[T]) -> T:
+def read_record(path: Path, kind: type[T]) -> T:
+    """The record in a file.
+
+    Raises:
+        RecordError: it cannot be read, or is none of this kind.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -302,7 +307,7 @@ def _read_all(
     broken: list[RecordError] = []
     for path in _json_files(folder, pattern):
         try:
-            whole.append(_read(path, kind))
+            whole.append(read_record(path, kind))
         except RecordError as error:
             broken.append(error)
     return tuple(whole), tuple(broken)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.codec import decode
 from bench.errors import RecordError
+from bench.executor import failed_record
 from bench.gate.blocks import BlockRecord, Role, Subject, is_planted, planted_turns
 from bench.gate.conductor import Contestant, conduct
 from bench.gate.tree import Tree
@@ -106,28 +107,18 @@ def trial_record(
 ) -> TrialRecord:
     """What a process left in `out`; a failed record if `why` says so, or if it left none."""
     if why is not None:
-        return _failed(spec, why, started_at)
+        return failed_record(spec, why, started_at, wall_ns=0)
     try:
         return decode(out.read_bytes(), TrialRecord, f"the record of {spec.name}")
     except OSError:
         message = "it ended without a record"
         end = tail(log) if log.exists() else ""
-        return _failed(spec, Failure(FailureKind.ERROR, message, end), started_at)
+        why = Failure(FailureKind.ERROR, message, end)
     except RecordError as error:
-        return _failed(spec, Failure(FailureKind.ERROR, str(error), ""), started_at)
+        why = Failure(FailureKind.ERROR, str(error), "")
+    return failed_record(spec, why, started_at, wall_ns=0)
 
 
 def child_environment(tree: Tree) -> dict[str, str]:
     """The environment variables of a process that trains a tree's code."""
     return worker_environment(time.perf_counter_ns()) | _SHARED_GPU | dict(tree.environment)
-
-
-def _failed(spec: TrialSpec, why: Failure, started_at: str) -> TrialRecord:
-    return TrialRecord(
-        schema_version=SCHEMA_VERSION,
-        spec=spec,
-        status=TrialStatus.FAILED,
-        failure=why,
-        started_at=started_at,
-        wall_ns=0,
-    )

@@ -15,20 +15,19 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from bench.codec import decode, encode
-from bench.errors import RecordError, StoreError
+from bench.codec import encode
+from bench.errors import StoreError
 from bench.gate.blocks import BlockRecord
 from bench.gate.options import GateOptions
 from bench.gate.schema import Side
 from bench.hold import hold
 from bench.plan import as_file_name
 from bench.schema import DataSummary, Environment, RunConfig
-from bench.store import storing, write_whole
+from bench.store import read_record, storing, write_whole
 
 HEAD_FILE = "check.json"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,9 @@ def read_blocks(folder: Path) -> tuple[BlockRecord, ...]:
     """
     if not (folder / HEAD_FILE).is_file():
         raise StoreError(f"{folder} is not a check of leafbench: there is no {HEAD_FILE} in it.")
-    return tuple(_read(path, BlockRecord) for path in sorted((folder / "blocks").glob("*.json")))
+    return tuple(
+        read_record(path, BlockRecord) for path in sorted((folder / "blocks").glob("*.json"))
+    )
 
 
 def read_head(folder: Path) -> CheckRecord:
@@ -143,11 +144,4 @@ def read_head(folder: Path) -> CheckRecord:
     Raises:
         StoreError: there is none, or it cannot be read.
     """
-    return _read(folder / HEAD_FILE, CheckRecord)
-
-
-def _read(path: Path, kind: type[T]) -> T:
-    try:
-        return decode(path.read_bytes(), kind, str(path))
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}.") from error
+    return read_record(folder / HEAD_FILE, CheckRecord)

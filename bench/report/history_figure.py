@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
+from PIL import Image
 
 from bench.gate.history_view import Panel, View
 from bench.gate.levels import Levels, Point, Track
@@ -34,7 +35,7 @@ _MARK: Mapping[str, Any] = {"color": INK, "ls": (0, (4, 2)), "lw": 1.2}
 
 def draw(view: View) -> bytes:
     """The figure as a PNG."""
-    return canvas.png(figure(view))
+    return canvas.png(figure(view), Image.Quantize.FASTOCTREE)
 
 
 def figure(view: View) -> Figure:
