@@ -34,20 +34,37 @@ class Bounds:
     high: float
 
 
+_NOWHERE = Bounds(-math.inf, math.inf)
+
+
 def bounds(values: Sequence[float], error: float, *, least_spread: float = 0.0) -> Bounds:
-    """The confidence sequence of the values' mean after this many of them.
+    """Where the values' mean lies, by all looks so far: what one look excluded stays excluded.
+
+    Looks that exclude each other entirely (values that are no sample of one mean) leave the last.
 
     Args:
         error: the chance that the mean is ever outside, over all looks, both sides together.
         least_spread: the spread is taken to be no smaller: values that agree by luck, or that can
             only change in whole steps, are not that sure.
     """
+    looks = [
+        look(values[:count], error, least_spread=least_spread)
+        for count in range(FEWEST, len(values) + 1)
+    ]
+    if not looks:
+        return _NOWHERE
+    all_looks = Bounds(max(item.low for item in looks), min(item.high for item in looks))
+    return all_looks if all_looks.low <= all_looks.high else looks[-1]
+
+
+def look(values: Sequence[float], error: float, *, least_spread: float = 0.0) -> Bounds:
+    """Where the mean lies by one look, at all of these values; see `bounds`."""
     width = half_width(len(values), error)
     if math.isinf(width):
-        return Bounds(-math.inf, math.inf)
-    spread = max(float(np.std(np.asarray(values, dtype=np.float64), ddof=1)), least_spread)
-    half = width * spread
-    centre = float(np.mean(np.asarray(values, dtype=np.float64)))
+        return _NOWHERE
+    array = np.asarray(values, dtype=np.float64)
+    half = width * max(float(np.std(array, ddof=1)), least_spread)
+    centre = float(np.mean(array))
     return Bounds(centre - half, centre + half)
 
 

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.gate.sequences import FEWEST, PRECISION, bounds, count_for, half_width
+from bench.gate.sequences import (
+    FEWEST,
+    PRECISION,
+    Bounds,
+    bounds,
+    count_for,
+    half_width,
+    look,
+)
 
 VALUES = st.lists(st.floats(-1, 1, allow_nan=False), min_size=FEWEST, max_size=30)
 
@@ -26,7 +34,7 @@ def ratio(values: list[float], mean: float) -> float:
 @pytest.mark.parametrize("error", [0.05, 0.01 / 7])
 def test_at_the_bound_the_ratio_is_one_over_the_error(count: int, error: float) -> None:
     values = list(np.random.default_rng(count).normal(0.1, 0.3, count))
-    found = bounds(values, error)
+    found = look(values, error)
     for end in (found.low, found.high):
         assert ratio(values, end) == pytest.approx(1 / error, rel=1e-6)
 
@@ -59,8 +67,8 @@ def test_the_mean_is_outside_at_any_look_no_more_often_than_the_error() -> None:
     outside = 0
     for _ in range(runs):
         values = rng.normal(0, 1, 40)
-        looks = (bounds(values[:n], error) for n in range(FEWEST, 41))
-        outside += any(not found.low <= 0 <= found.high for found in looks)
+        found = bounds(list(values), error)
+        outside += not found.low <= 0 <= found.high
     assert 0 < outside / runs <= error
 
 
@@ -71,8 +79,7 @@ def test_one_side_errs_half_as_often_with_normal_values_and_with_heavy_tails(tai
     runs, error = 2_000, 0.10
     below = 0
     for _ in range(runs):
-        values = rng.standard_t(tails, 30)
-        below += any(bounds(values[:n], error).low > 0 for n in range(FEWEST, 31))
+        below += bounds(list(rng.standard_t(tails, 30)), error).low > 0
     assert 0 < below / runs <= error / 2
 
 
@@ -91,19 +98,33 @@ def test_an_ordinary_interval_looked_at_as_often_is_wrong_far_more_often() -> No
 
 @given(VALUES, st.floats(0.001, 0.2))
 def test_bounds_hold_the_mean_and_move_with_the_values(values: list[float], error: float) -> None:
-    found = bounds(values, error)
+    found = look(values, error)
     assert found.low - 1e-9 <= np.mean(values) <= found.high + 1e-9
-    moved = bounds([value + 3 for value in values], error)
+    moved = look([value + 3 for value in values], error)
     assert moved.low == pytest.approx(found.low + 3, abs=1e-6)
-    turned = bounds([-value for value in values], error)
+    turned = look([-value for value in values], error)
     assert turned.high == pytest.approx(-found.low, abs=1e-6)
 
 
 @given(VALUES)
 def test_less_error_is_never_narrower(values: list[float]) -> None:
-    wide, narrow = bounds(values, 0.001), bounds(values, 0.1)
+    wide, narrow = look(values, 0.001), look(values, 0.1)
     assert wide.low <= narrow.low
     assert wide.high >= narrow.high
+
+
+def test_what_a_look_excluded_stays_excluded() -> None:
+    calm = [0.01, 0.0, -0.01, 0.0, 0.01]
+    noisy = [*calm, 0.5]
+    assert look(noisy, 0.05).high > look(calm, 0.05).high
+    assert bounds(noisy, 0.05).high == min(look(noisy[:n], 0.05).high for n in range(FEWEST, 7))
+
+
+def test_looks_that_exclude_each_other_leave_the_last() -> None:
+    values = [0.0, 0.001, -0.001, 0.0, 0.001, *[1.0] * 60]
+    found = bounds(values, 0.05)
+    assert found == look(values, 0.05)
+    assert found != Bounds(-math.inf, math.inf)
 
 
 def test_fewer_than_three_values_bound_nothing() -> None:
