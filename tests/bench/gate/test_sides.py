@@ -115,6 +115,8 @@ def test_a_command_needs_its_folder_in_the_reference_too(tmp_path: Path) -> None
     where = Checkout(tmp_path / "head", tmp_path / "reference", "v1", tmp_path)
     asked = Asked("v1", inside, (), training="python train.py")
     progress = PlainProgress(io.StringIO())
-    with CheckStore.create(tmp_path / "check") as store:
-        with pytest.raises(ConfigError, match="no folder new at v1"):
-            sides.ready_command(where, asked, asked.options(), store, progress)
+    with (
+        CheckStore.create(tmp_path / "check") as store,
+        pytest.raises(ConfigError, match="no folder new at v1"),
+    ):
+        sides.ready_command(where, asked, asked.options(), store, progress)
