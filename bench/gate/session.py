@@ -18,12 +18,12 @@ import numpy as np
 from bench.gate import pairs
 from bench.gate.blocks import Role, Subject
 from bench.gate.decision import FAMILY_ERROR, Series, conclude, decide, see_plant
-from bench.gate.metrics import Metric, Unit
+from bench.gate.metrics import Metric
 from bench.gate.options import GateOptions
 from bench.gate.pairs import PLANTED, BlockValues
 from bench.gate.schema import Change, Estimate, SelfTest, Verdict
+from bench.gate.untimed import broken, failed, faults, unmeasured
 from bench.schema import VariantProof
-from leafmodel.pipelines.facts import ProofStatus
 
 # Fresh blocks that must confirm a regression.
 CONFIRMING = 2
@@ -109,6 +109,7 @@ class _Gate:
         self._broken: list[Change] = []
         self._blocks: dict[Subject, list[BlockValues]] = {s: [] for s in task.subjects}
         self._confirmed: dict[tuple[Subject, str], str] = {}
+        self._denied: set[tuple[Subject, str]] = set()
 
     @property
     def is_decided(self) -> bool:
@@ -119,10 +120,10 @@ class _Gate:
         """Prove both sides' variants, once."""
         proofs = self._runner.prove()
         for variant in dict.fromkeys(subject.variant for subject in self._task.subjects):
-            ours = _faults(proofs.get(Role.HEAD, {}).get(variant))
-            theirs = _faults(proofs.get(Role.REFERENCE, {}).get(variant))
+            ours = faults(proofs.get(Role.HEAD, {}).get(variant))
+            theirs = faults(proofs.get(Role.REFERENCE, {}).get(variant))
             if ours and not theirs:
-                self._broken.append(_broken(variant, ours))
+                self._broken.append(broken(variant, ours))
             elif ours or theirs:
                 who = "both sides" if ours else "the reference"
                 self._notes.append(f"{variant} is not what it says on {who}: {ours or theirs}")
@@ -154,7 +155,9 @@ class _Gate:
         fresh = self._series_of(self._blocks[subject][before:])
         for suspect in suspects:
             found = next((item for item in fresh if item.metric == suspect.metric), None)
-            if found is not None and _confirms(found):
+            if found is None or not _confirms(found):
+                self._denied.add((subject, suspect.metric))
+            else:
                 shown = found.relative(float(np.mean(found.changes)))
                 self._confirmed[subject, suspect.metric] = (
                     f"confirmed by {len(found.changes)} fresh blocks ({shown:+.1%})"
@@ -207,10 +210,9 @@ class _Gate:
 
     def _changes(self, subject: Subject) -> tuple[Change, ...]:
         if self._is_given_up(subject):
-            return (_failed(subject, self._blocks[subject]),)
+            return (failed(subject, self._blocks[subject]),)
         if all(block.failed for block in self._blocks[subject]):
-            why = "no block was measured within the budget"
-            return (_untimed(str(subject), "training", Verdict.NOTHING, why),)
+            return (unmeasured(subject),)
         return tuple(self._change(subject, series) for series in self._series(subject))
 
     def _change(self, subject: Subject, series: Series) -> Change:
@@ -220,8 +222,16 @@ class _Gate:
         confirmed = self._confirmed.get((subject, series.metric))
         if confirmed:
             return replace(change, why=f"{change.why}, {confirmed}")
-        why = f"{change.why}, but not confirmed by {CONFIRMING} fresh blocks"
-        return replace(change, verdict=Verdict.INCONCLUSIVE, why=why)
+        denied = (subject, series.metric) in self._denied
+        not_yet = (
+            "but not confirmed by" if denied else "but the check ended before it could measure"
+        )
+        return replace(
+            change,
+            verdict=Verdict.INCONCLUSIVE,
+            why=f"{change.why}, {not_yet} {CONFIRMING} fresh blocks",
+            settle_s=(change.blocks + CONFIRMING) * (series.block_s or 0.0) or None,
+        )
 
     def _planted(self, subject: Subject) -> SelfTest:
         thresholds = self._task.options.thresholds
@@ -254,40 +264,3 @@ def _confirms(fresh: Series) -> bool:
 
 def _low(change: Estimate | None) -> float:
     return change.low if change is not None and change.low is not None else float("-inf")
-
-
-def _faults(proof: VariantProof | None) -> str:
-    """What of a variant is not what it says; empty if all is, or it was not proved."""
-    if proof is None or proof.ok:
-        return ""
-    bad = (check for check in proof.checks if check.status is ProofStatus.FAILED)
-    return "; ".join(f"{c.check}: expected {c.expected}, found {c.found}" for c in bad)
-
-
-def _broken(variant: str, faults: str) -> Change:
-    return _untimed(variant, "proof", Verdict.REGRESSION, f"no longer what it says: {faults}")
-
-
-def _failed(subject: Subject, blocks: Sequence[BlockValues]) -> Change:
-    last = [block for block in blocks if block.failed][-1]
-    who = "the head" if last.failed is Role.HEAD else "the reference"
-    why = f"{who} could not be trained: {last.why}"
-    return _untimed(str(subject), "training", Verdict.NOTHING, why)
-
-
-def _untimed(subject: str, metric: str, verdict: Verdict, why: str) -> Change:
-    """Something that was found without a time."""
-    return Change(
-        subject=subject,
-        metric=metric,
-        unit=Unit.SHARE,
-        verdict=verdict,
-        why=why,
-        change=None,
-        sure_low=None,
-        sure_high=None,
-        threshold=0.0,
-        before=None,
-        after=None,
-        blocks=0,
-    )

@@ -94,6 +94,7 @@ def test_a_regression_that_fresh_blocks_do_not_show_is_none() -> None:
     )
     decided = run(runner, budget_s=400)
     assert decided.verdict is Verdict.INCONCLUSIVE
+    assert "not confirmed by 2 fresh blocks" in of(decided, Metric.STEP).why
     assert any(confirms for _, confirms in runner.measured)
 
 
@@ -103,7 +104,9 @@ def test_without_time_to_confirm_there_is_no_regression() -> None:
     suspected = [confirms for _, confirms in probe.measured].index(True)
     decided = run(FakeRunner(quiet(slower=0.10)), budget_s=BLOCK_S * (suspected + 1))
     assert decided.verdict is Verdict.INCONCLUSIVE
-    assert "not confirmed" in of(decided, Metric.STEP).why
+    step = of(decided, Metric.STEP)
+    assert "the check ended before it could measure 2 fresh blocks" in step.why
+    assert step.settle_s == BLOCK_S * (suspected + 1 + CONFIRMING)
 
 
 def test_a_spent_budget_is_inconclusive_and_says_what_would_settle_it() -> None:
