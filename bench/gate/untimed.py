@@ -1,4 +1,4 @@
-"""What a check finds without a time: broken proofs, trainings that failed, subjects never reached."""
+"""What a check finds without a time: broken proofs, failed trainings, subjects never reached."""
 
 from __future__ import annotations
 
