@@ -39,16 +39,13 @@ def main() -> None:
     parser.add_argument("what", choices=sorted(_WHAT))
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--data", default="data/leaves", help="folder of images")
-    parser.add_argument("--same", type=int, default=20, help="live decisions between equal code")
-    parser.add_argument("--each", type=int, default=2, help="live decisions a size and place")
-    parser.add_argument("--neighbours", type=int, default=4, help="beside a busy neighbour")
     parser.add_argument("--simulations", type=int, default=1000, help="a kind")
     given = parser.parse_args()
     _WHAT[given.what](given)
 
 
 def _live(given: argparse.Namespace) -> None:
-    planned = cases(given.same, given.each, given.neighbours)
+    planned = cases()
     overrides: Mapping[str, object] = {"data": str(Path(given.data).resolve())}
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"

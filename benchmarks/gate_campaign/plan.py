@@ -36,7 +36,7 @@ class Case:
         return f"{self.number:03d}-{self.kind}"
 
 
-def cases(same: int, each: int, neighbours: int) -> tuple[Case, ...]:
+def cases(same: int = 20, each: int = 2, neighbours: int = 4) -> tuple[Case, ...]:
     """The cases in a seeded order in which every stretch holds some of each kind.
 
     Args:

@@ -16,7 +16,7 @@ from bench.report.formats import percent, seconds, table
 from bench.stats import wilson
 from bench.store import write_whole
 from bench.turns import Place
-from benchmarks.gate_campaign.plan import SIZES
+from benchmarks.gate_campaign.plan import SIZES, cases
 from benchmarks.gate_campaign.simulate import Simulated, Simulations
 
 SAME, NEIGHBOUR = "same", "same-neighbour"
@@ -45,7 +45,8 @@ def write(out: Path, live: Mapping[str, VerdictRecord], simulated: Path) -> None
 def markdown(made: Sequence[Made], found: Simulations | None, one: VerdictRecord) -> str:
     """The report; `one` is any of the live verdicts, for machine and versions."""
     parts = [_INTRODUCTION.format(**_facts(one)), f"![decisions]({FIGURE})"]
-    parts += ["## Live decisions", _live_table(made), _LIVE]
+    told = _LIVE.format(made=len(made), planned=len(cases()))
+    parts += ["## Live decisions", _live_table(made), told]
     if found:
         told = _SIMULATED.format(blocks=found.recorded_blocks)
         parts += ["## Simulated decisions", told, _simulated_table(found.decisions), _METHODS]
@@ -72,15 +73,15 @@ def title(kind: str) -> str:
 _INTRODUCTION = """\
 # How often is the gate wrong?
 
-`leafbench check`, tried on {machine}, shared with other work, with the suite `gate` and a budget of
-{budget} a decision; leafbench {version}, commit {commit} against itself. The head is made slower by
-holding its whole process for a share of each step's time (`model`: behind the update; `pipeline`:
+`leafbench check`, tried on {machine}, shared with other work, with the
+suite `gate` and a budget of {budget} a decision; leafbench {version}, commit {commit} against
+itself. The head is made slower by holding its whole process for a share of each step's time (`model`: behind the update; `pipeline`:
 before the batch) or of the epoch's (`boundary`). Rerun: `python -m benchmarks.gate_campaign live`,
 then `simulate`, then `report`; `live` goes on where it was stopped."""
 
 _LIVE = """\
-`called` is the share called a regression, with its 95 % interval (Wilson 1927). Raw epochs
-and the verdict of each decision are in `live/`."""
+{made} of the {planned} planned decisions are made. `called` is the share called a regression, with
+its 95 % interval (Wilson 1927). Raw epochs and the verdict of each decision are in `live/`."""
 
 _SIMULATED = """\
 The gate's own loop over {blocks} recorded blocks of the live decisions between equal
