@@ -178,6 +178,18 @@ def report(folder: str, as_json: bool) -> None:
     console.rendered(rendering.render(Path(folder)), as_json)
 
 
+@cli.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--phase", metavar="P", help="Of this phase only.  [every phase of the run]")
+@_as_json
+def explain(folder: str, phase: str | None, as_json: bool) -> None:
+    """Take a run's speedup apart: which cause gives which factor, and what was not measured."""
+    from bench import console
+    from bench.explaining import of_run
+
+    console.explained(of_run(Path(folder), phase), as_json)
+
+
 class _Show(click.Group):
     """`trace RUN` is `trace show RUN`."""
 

@@ -12,11 +12,13 @@ import msgspec
 
 if TYPE_CHECKING:
     from bench.doctor import Diagnosis
+    from bench.explaining import Explained
     from bench.rendering import Rendered
     from bench.reporting import Report
     from bench.session import Outcome
     from bench.tensorboard_server import View
     from bench.trace_diff import TraceDiff
+    from bench.waterfall import Waterfall
     from leafmodel.data.check import CheckReport
     from leafmodel.data.generate_manifest import Manifest
 
@@ -146,6 +148,42 @@ def report(made: Report, as_json: bool) -> None:
         text(f"\nReport: {made.path}")
     for error in made.broken:
         aside(f"Left out of the report: {error}")
+
+
+def explained(found: Explained, as_json: bool) -> None:
+    """Print a run's speedup in factors, by cause, and the command that measures what is missing."""
+    from bench.report import summary, waterfall
+
+    if as_json:
+        json({"run_id": found.run.run_id, "causes": [summary.causes(c) for c in found.causes]})
+    else:
+        for item in found.causes:
+            for why in item.obstacles:
+                text(f"{item.phase}: no waterfall, since {why}.\n")
+            for ladder in item.longest:
+                _waterfall(found, ladder)
+        text("\n".join(waterfall.notes(found.causes)).replace("*", ""))
+        command = waterfall.missing_command(found.run.config, found.causes)
+        if command:
+            text(f"A run that measures what is missing:\n  {command}")
+    if found.failed:
+        aside(f"{found.failed} trials failed and count for nothing; the report says why.")
+    for error in found.broken:
+        aside(f"Left out: {error}")
+
+
+def _waterfall(found: Explained, ladder: Waterfall) -> None:
+    from bench.report import waterfall
+
+    text(f"{ladder.phase}: from {ladder.baseline} to {ladder.target}\n")
+    table(waterfall.rows(ladder), waterfall.HEADER)
+    if ladder.left_out:
+        text(f"\nTaken from {ladder.target}, one at a time:\n")
+        table(waterfall.out_rows(ladder), waterfall.OUT_HEADER)
+    text()
+    for sentence in waterfall.sentences(found.run.config, ladder):
+        text(sentence)
+    text()
 
 
 def trace_diff(found: TraceDiff, as_json: bool) -> None:

@@ -6,10 +6,10 @@ cannot be computed is None, and the findings say why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench import findings, stats
+from bench import findings, stats, timed, waterfall
 from bench.audit import AuditRecord
 from bench.claim import ClaimAudit, audit
 from bench.compare import block_times, compare
@@ -30,6 +30,7 @@ from bench.schema import (
     ceiling_variant,
 )
 from bench.stats import Interval
+from bench.waterfall import Explanation
 from leafmodel.pipelines.spec import Augment
 
 BOUND = ceiling_variant(Augment.NONE)
@@ -46,6 +47,7 @@ class RunResults:
         noise_floor: phase -> the baseline's second trial of a block over its first.
         differences: of accuracy, of each variant against the baseline.
         profiles: those that were read, in the run's order; the findings tell of the others.
+        causes: of each phase, the speedups taken apart.
         starts: what continuing phases began with. audit: the controls of the images, if asked for.
         failed: the failed trials. missing: planned trials without a record.
     """
@@ -66,6 +68,7 @@ class RunResults:
     recorded: int
     starts: tuple[StartRecord, ...] = ()
     audit: AuditRecord | None = None
+    causes: tuple[Explanation, ...] = ()
 
     @property
     def claim(self) -> ClaimAudit:
@@ -90,9 +93,7 @@ class RunResults:
 
     def fastest(self, phase: str) -> VariantResult | None:
         """The pipeline with the highest speedup of a phase, of those that run the whole model."""
-        bounded = [item for item in self.of_phase(phase) if not item.pipeline.needs_frozen_backbone]
-        timed = [(item.speedup.median, item) for item in bounded if item.speedup]
-        return max(timed, key=lambda pair: pair[0])[1] if timed else None
+        return _fastest(self.variants, phase)
 
     def of_phase(self, phase: str) -> tuple[VariantResult, ...]:
         """The variants of a phase."""
@@ -146,6 +147,7 @@ def compute(
         recorded=len(trials),
         starts=tuple(starts),
         audit=audited,
+        causes=tuple(_explained(run, trials, by_variant, variants, phase) for phase in phases),
     )
 
 
@@ -256,6 +258,24 @@ def _profiled(
     known = [r for r in profiles if (r.spec.trial.variant, r.spec.trial.phase) in order]
     known.sort(key=lambda r: order.index((r.spec.trial.variant, r.spec.trial.phase)))
     return measure_profiles(known, timed, run.environment.cores)
+
+
+def _fastest(variants: Iterable[VariantResult], phase: str) -> VariantResult | None:
+    whole = (v for v in variants if v.phase == phase and not v.pipeline.needs_frozen_backbone)
+    ranked = [(item.speedup.median, item) for item in whole if item.speedup]
+    return max(ranked, key=lambda pair: pair[0])[1] if ranked else None
+
+
+def _explained(
+    run: RunRecord,
+    trials: Sequence[TrialRecord],
+    proofs: Mapping[str, VariantProof],
+    variants: Sequence[VariantResult],
+    phase: str,
+) -> Explanation:
+    fastest = _fastest(variants, phase)
+    measured = timed.of_phase(run, trials, proofs, phase)
+    return waterfall.explain(measured, run.config.claim, fastest.variant if fastest else None)
 
 
 def _guess(run: RunRecord) -> float:

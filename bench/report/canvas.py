@@ -6,6 +6,7 @@ Matplotlib's `Figure` is used without pyplot: half the import time, and no globa
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from PIL import Image
 
 DPI = 100
@@ -22,6 +24,12 @@ ROW = 0.34
 INK = "#222222"
 GREY = "#777777"
 LEGEND = {"frameon": False, "fontsize": 9}
+# In the order in which they get a tick, as long as there is room.
+RATIO_TICKS = (
+    *(1, 10, 100, 1000, 0.1, 0.01, 2, 5, 20, 50, 200, 500, 0.5, 0.2, 0.05, 0.02),
+    *(3, 7, 4, 1.5, 30, 70, 0.7, 1.2, 0.8, 6, 1.1, 0.9, 1.3, 0.6, 1.05, 0.95, 1.02, 0.98),
+)
+TICK_ROOM = 0.07
 
 
 def figure(height: float) -> Figure:
@@ -45,6 +53,26 @@ def clean(axes: Axes) -> None:
     axes.grid(color="#e6e6e6", lw=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=9.5)
+
+
+def ratio_axis(axes: Axes, low: float, high: float) -> None:
+    """A log axis of ratios from `low` to `high`, with round ticks such as `2x`."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks = _ticks(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FixedFormatter([f"{tick:g}x" for tick in ticks]))
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round ratios on the axis, none closer to another than a label is wide."""
+    room = TICK_ROOM * math.log(high / low)
+    ticks: list[float] = []
+    for tick in RATIO_TICKS:
+        if low <= tick <= high and all(abs(math.log(tick / other)) > room for other in ticks):
+            ticks.append(tick)
+    return sorted(ticks)
 
 
 def legend_above(axes: Axes, columns: int) -> None:

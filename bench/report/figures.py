@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from bench.measures import VariantResult
-from bench.report import canvas, formats, phase_figures, profile_figures, tables
+from bench.report import canvas, formats, phase_figures, profile_figures, tables, waterfall_figure
 from bench.report.canvas import GREY, INK
 from bench.results import RunResults
 
@@ -24,12 +22,6 @@ PARTS = (
     ("boundary_s", "epoch boundary", "#2f4858", ""),
     ("other_s", "other", "#ffffff", "..."),
 )
-# In the order in which they get a tick, as long as there is room.
-RATIO_TICKS = (
-    *(1, 10, 100, 1000, 0.1, 0.01, 2, 5, 20, 50, 200, 500, 0.5, 0.2, 0.05, 0.02),
-    *(3, 7, 4, 1.5, 30, 70, 0.7, 1.2, 0.8, 6, 1.1, 0.9, 1.3, 0.6, 1.05, 0.95, 1.02, 0.98),
-)
-TICK_ROOM = 0.07
 LEGEND_LETTERS = 16  # of a label, so that four stand side by side
 
 
@@ -37,7 +29,7 @@ def figures(results: RunResults) -> Mapping[str, bytes]:
     """File name -> PNG, for each figure that there is data for."""
     made = {name: draw(results) for name, draw in _FIGURES.items()}
     drawn = {name: figure for name, figure in made.items() if figure is not None}
-    drawn |= profile_figures.figures(results)
+    drawn |= profile_figures.figures(results) | waterfall_figure.figures(results)
     return {name: canvas.png(figure) for name, figure in drawn.items()}
 
 
@@ -82,23 +74,7 @@ def _log_axis(axes: Axes, results: RunResults, rows: Sequence[VariantResult]) ->
     for value in (*(item.speedup for item in rows), results.claim.ceiling):
         if value is not None:
             shown += [value.low or value.median, value.high or value.median]
-    low, high = min(shown) / 1.1, max(shown) * 1.1
-    axes.set_xscale("log")
-    axes.set_xlim(low, high)
-    ticks = _ticks(low, high)
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FixedFormatter([f"{tick:g}x" for tick in ticks]))
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round ratios on the axis, none closer to another than a label is wide."""
-    room = TICK_ROOM * math.log(high / low)
-    ticks: list[float] = []
-    for tick in RATIO_TICKS:
-        if low <= tick <= high and all(abs(math.log(tick / other)) > room for other in ticks):
-            ticks.append(tick)
-    return sorted(ticks)
+    canvas.ratio_axis(axes, min(shown) / 1.1, max(shown) * 1.1)
 
 
 def _marks(axes: Axes, results: RunResults) -> None:

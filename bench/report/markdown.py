@@ -16,6 +16,7 @@ from bench.report import (
     provenance,
     tables,
     verdict,
+    waterfall,
 )
 from bench.report.formats import NOTHING
 from bench.results import RunResults
@@ -162,6 +163,7 @@ _SECTIONS: tuple[Callable[[RunResults], str], ...] = (
     _opening,
     _claim,
     phases.phases,
+    waterfall.causes,
     numbers.per_variant,
     profiles.profiles,
     numbers.first_and_amortised,

@@ -226,7 +226,7 @@ def reproduce(results: RunResults) -> str:
     config = results.run.config
     lines = [
         f"# images: {results.run.data.source}; fingerprint {results.run.data.fingerprint}",
-        shlex.join(_run_command(config)),
+        shlex.join(run_command(config)),
         f"leafbench report {shlex.quote(_folder(results))}",
     ]
     commands = "\n".join(lines)
@@ -245,7 +245,8 @@ def _folder(results: RunResults) -> str:
     return f"reports/{results.run.run_id}"
 
 
-def _run_command(config: RunConfig) -> list[str]:
+def run_command(config: RunConfig) -> list[str]:
+    """The words of the command that makes a run of this configuration."""
     claim = config.claim
     options: dict[str, str] = {
         "--suite": config.suite,

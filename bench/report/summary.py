@@ -12,6 +12,7 @@ from bench.profile_measures import ProfileResult, WaitAccounts
 from bench.report.verdict import sentences
 from bench.results import RunResults
 from bench.stats import Interval
+from bench.waterfall import Explanation, Waterfall
 
 SUMMARY_VERSION = 1
 
@@ -57,6 +58,7 @@ def summary(results: RunResults) -> dict[str, Any]:
             }
             for item in results.ceilings
         ],
+        "causes": [causes(item) for item in results.causes],
         **_learning(results),
         "noise_floor": {phase: interval(floor) for phase, floor in results.noise_floor.items()},
         "profiles": [_profile(item) for item in results.profiles],
@@ -92,6 +94,45 @@ def interval(value: Interval | None) -> dict[str, Any] | None:
         return None
     ends = {"median": value.median, "low": value.low, "high": value.high, "blocks": value.blocks}
     return ends | ({"why_no_interval": value.why} if value.why else {})
+
+
+def causes(found: Explanation) -> dict[str, Any]:
+    """The waterfalls of a phase; each rung's factors multiply to the total."""
+    return {
+        "phase": found.phase,
+        "obstacles": found.obstacles,
+        "waterfalls": [_waterfall(item) for item in found.waterfalls],
+    }
+
+
+def _waterfall(found: Waterfall) -> dict[str, Any]:
+    together = found.interaction
+    return {
+        "baseline": found.baseline,
+        "target": found.target,
+        "total": interval(found.total),
+        "rungs": [
+            {
+                "before": rung.before,
+                "after": rung.after,
+                "changes": rung.changes,
+                "factor": interval(rung.factor),
+                "so_far": interval(rung.so_far),
+            }
+            for rung in found.rungs
+        ],
+        "left_out": [
+            {"change": item.change, "variant": item.variant, "factor": interval(item.factor)}
+            for item in found.left_out
+        ],
+        "interaction": together and {"axes": together.axes, "factor": interval(together.factor)},
+        "inseparable": found.inseparable,
+        "dropped": found.dropped,
+        "missing": found.missing,
+        "unproved": found.unproved,
+        "blocks": found.blocks,
+        "shared_blocks": found.shared,
+    }
 
 
 def _claim(audit: ClaimAudit) -> dict[str, Any]:

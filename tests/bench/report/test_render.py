@@ -22,7 +22,10 @@ from tests.bench.samples import EPOCH_S, failed_record, proof_records, run_recor
 GOLDEN = Path(__file__).parent / "golden" / "summary.json"
 ROOT = Path(__file__).parents[3]
 NAMES = tuple(name for name in EPOCH_S if not name.startswith("ceiling_"))
-FIGURES = {"accuracy.png", "breakdown.png", "epochs.png", "speedup.png"}
+FIGURES = {
+    *("accuracy.png", "breakdown.png", "epochs.png", "speedup.png"),
+    "waterfall-cnn-resident.png",
+}
 
 
 @pytest.fixture(scope="module")
