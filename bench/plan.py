@@ -24,7 +24,7 @@ from bench.schema import (
     ceiling_variant,
 )
 from bench.variants import variant
-from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
+from leafmodel.pipelines.spec import Augment, AugmentForm, Loader, PipelineSpec
 from leafmodel.training.phases import phase as named_phase
 from leafmodel.training.phases import start_of
 
@@ -139,11 +139,11 @@ def _entries(config: RunConfig) -> list[_Entry]:
         entries += [
             _Entry(
                 TrialKind.CEILING,
-                ceiling_variant(place),
-                PipelineSpec(loader=Loader.RESIDENT, augment=place),
+                ceiling_variant(ceiling.augment, ceiling.augment_form),
+                ceiling,
                 phase,
             )
-            for place in _ceiling_places(list(chosen.values()))
+            for ceiling in _ceilings(list(chosen.values()))
         ]
     return entries
 
@@ -153,9 +153,16 @@ def _pipeline(config: RunConfig, name: str) -> PipelineSpec:
     return pipeline if config.augment else pipeline.without_augmentation()
 
 
-def _ceiling_places(chosen: list[PipelineSpec]) -> tuple[Augment, ...]:
-    in_model = any(spec.augment is Augment.MODEL for spec in chosen)
-    return (Augment.NONE, Augment.MODEL) if in_model else (Augment.NONE,)
+def _ceilings(chosen: list[PipelineSpec]) -> list[PipelineSpec]:
+    """The model without augmentation, and with each form of it that a variant has in the model."""
+    in_model = {spec.augment_form for spec in chosen if spec.augment is Augment.MODEL}
+    bare = PipelineSpec(loader=Loader.RESIDENT, augment=Augment.NONE)
+    augmented = [
+        bare.evolve(augment=Augment.MODEL, augment_form=form)
+        for form in AugmentForm
+        if form in in_model
+    ]
+    return [bare, *augmented]
 
 
 def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str) -> TrialSpec:

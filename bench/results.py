@@ -31,7 +31,7 @@ from bench.schema import (
 )
 from bench.stats import Interval
 from bench.waterfall import Explanation
-from leafmodel.pipelines.spec import Augment
+from leafmodel.pipelines.spec import Augment, AugmentForm
 
 BOUND = ceiling_variant(Augment.NONE)
 
@@ -43,7 +43,7 @@ class RunResults:
     Attributes:
         phases: in the run's order, only those with a trial.
         variants: replica 0 of each (variant, phase) that has a trial, in the run's order.
-        ceilings: the same for the compute ceilings (`ceiling_none`, `ceiling_model`).
+        ceilings: the same for the compute ceilings (`ceiling_none`, `ceiling_model`, ...).
         noise_floor: phase -> the baseline's second trial of a block over its first.
         differences: of accuracy, of each variant against the baseline.
         profiles: those that were read, in the run's order; the findings tell of the others.
@@ -117,7 +117,7 @@ def compute(
     index = _Index(run, trials)
     by_variant = {proof.variant: proof for proof in proofs}
     phases = tuple(phase for phase in run.config.phases if index.has(phase))
-    ceiling_names = [ceiling_variant(place) for place in (Augment.NONE, Augment.MODEL)]
+    ceiling_names = [BOUND, *(ceiling_variant(Augment.MODEL, form) for form in AugmentForm)]
     variants = index.measured(run.config.variants, phases)
     ceilings = index.measured(ceiling_names, phases)
     floor = {phase: index.noise_floor(phase) for phase in phases}
@@ -208,7 +208,8 @@ class _Index:
         spec = trials[0].spec
         is_ceiling = spec.kind is TrialKind.CEILING
         bounded = not (is_ceiling or spec.pipeline.needs_frozen_backbone)
-        ceiling = self.good(ceiling_variant(spec.pipeline.augment), phase) if bounded else ()
+        own = ceiling_variant(spec.pipeline.augment, spec.pipeline.augment_form)
+        ceiling = self.good(own, phase) if bounded else ()
         context = Context(
             comparison=compare(base, self.good(variant, phase)),
             ceiling=tuple(ceiling),

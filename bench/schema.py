@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
-from leafmodel.pipelines.spec import Augment, PipelineSpec
+from leafmodel.pipelines.spec import Augment, AugmentForm, PipelineSpec
 
 SCHEMA_VERSION = 1
 
@@ -73,7 +73,7 @@ class TrialSpec:
     `replica` is 0, or 1 for the second trial of the same variant in a block (the noise floor).
     A profiled trial is in no block: its name is `<variant>-<phase>`.
     A ceiling trial has the variant name `ceiling_model` or `ceiling_none`, after the place of the
-    augmentation, and a pipeline with that place.
+    augmentation (`ceiling_fused` where the model augments in fused form), and a pipeline like that.
     `backbone` and `weights` are empty where the phase trains a network from zero.
     """
 
@@ -374,6 +374,8 @@ class RunRecord:
     plan: tuple[TrialSpec, ...]
 
 
-def ceiling_variant(augment: Augment) -> str:
-    """The variant name under which the compute ceiling for this augmentation place is recorded."""
-    return f"ceiling_{'model' if augment is Augment.MODEL else 'none'}"
+def ceiling_variant(augment: Augment, form: AugmentForm = AugmentForm.STOCK) -> str:
+    """The variant name under which the compute ceiling for this augmentation is recorded."""
+    if augment is not Augment.MODEL:
+        return "ceiling_none"
+    return "ceiling_model" if form is AugmentForm.STOCK else f"ceiling_{form}"

@@ -31,7 +31,7 @@ _OPERATION = re.compile(r"[^:\s]+:_?[A-Z][\w>]*")
 # An iterator of several branches has its index behind its name: `FlatMap[0]`.
 _INDEX = re.compile(r"\[\d+\]$")
 _NUMBER = r"(_\d+)*"
-_AUGMENTATION = r"augment.*|random_(?!uniform|normal).+"
+_AUGMENTATION = r"(fused_)?augment.*|random_(?!uniform|normal).+"
 
 
 class Rule(NamedTuple):

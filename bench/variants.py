@@ -17,6 +17,7 @@ from leafmodel.pipelines.spec import (
     ALL_CORES,
     AUTOTUNE,
     Augment,
+    AugmentForm,
     Cache,
     Loader,
     PipelineSpec,
@@ -76,6 +77,32 @@ _LISTED = (
             map_parallelism=ALL_CORES, cache=Cache.DECODED, prefetch=2, augment=Augment.MODEL
         ),
         "in_model, with decoded images kept in memory",
+    ),
+    Variant(
+        "fused_model",
+        PipelineSpec(
+            map_parallelism=ALL_CORES,
+            prefetch=2,
+            augment=Augment.MODEL,
+            augment_form=AugmentForm.FUSED,
+        ),
+        "in_model, with the five augmentation layers fused into one that resamples once",
+    ),
+    Variant(
+        "fused_pipeline",
+        PipelineSpec(map_parallelism=ALL_CORES, prefetch=2, augment_form=AugmentForm.FUSED),
+        "prefetch, with that fused layer in the pipeline, on the CPU",
+    ),
+    Variant(
+        "fused_cache",
+        PipelineSpec(
+            map_parallelism=ALL_CORES,
+            cache=Cache.DECODED,
+            prefetch=2,
+            augment=Augment.MODEL,
+            augment_form=AugmentForm.FUSED,
+        ),
+        "in_model_cache, with that fused layer in the model",
     ),
     Variant(
         "resident",

@@ -9,7 +9,7 @@ import keras
 from leafmodel.augment.claim import CLAIM, Augmentation
 
 
-def stock_layers(seed: int, strength: Augmentation = CLAIM) -> tuple[Any, ...]:
+def stock_augmentation(seed: int = 0, strength: Augmentation = CLAIM) -> tuple[Any, ...]:
     """Flip, translation, rotation, zoom, contrast: Keras layers on (..., height, width, 3), 0-255.
 
     Each layer draws from a seed of its own, derived from `seed`.

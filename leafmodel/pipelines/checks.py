@@ -7,7 +7,7 @@ from typing import Any
 
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.graph import Stage
-from leafmodel.pipelines.spec import Augment, Cache, Loader, PipelineSpec
+from leafmodel.pipelines.spec import Augment, AugmentForm, Cache, Loader, PipelineSpec
 from leafmodel.pipelines.tf_data import parallel_calls
 
 
@@ -108,33 +108,57 @@ def _shuffle_check(found: Sequence[Stage], files: int) -> ProofCheck:
     )
 
 
-def _form_checks(spec: PipelineSpec) -> tuple[ProofCheck, ...]:
+def form_checks(spec: PipelineSpec, resamplings: int) -> tuple[ProofCheck, ...]:
+    """How a pipeline augments, and how often TensorFlow resamples each image for it.
+
+    A form that is not the claim's five layers is a difference on purpose; another number of
+    resamplings than its form has is a failure.
+    """
+    checks = []
     if spec.loader is Loader.FEATURES:
-        return (_feature_form(spec),)
-    if spec.loader is not Loader.IMAGE_DATA_GENERATOR or spec.augment is not Augment.PIPELINE:
-        return ()
-    return (
-        ProofCheck(
-            "augmentation form",
-            ProofStatus.DIFFERS,
-            "five Keras layers, three resamplings",
-            "one SciPy resampling; zoom drawn apart for height and width",
-            "none: it is what ImageDataGenerator does",
-        ),
+        checks.append(_feature_form(spec))
+    elif _uses_scipy(spec):
+        checks.append(_other_form(_SCIPY_FORM, "none: it is what ImageDataGenerator does"))
+    elif spec.augment_form is AugmentForm.FUSED:
+        checks.append(_other_form(_FUSED_FORM, "none: it draws alike; compare its accuracy"))
+    return (*checks, _resampling_check(spec, resamplings))
+
+
+def _uses_scipy(spec: PipelineSpec) -> bool:
+    return spec.loader is Loader.IMAGE_DATA_GENERATOR and spec.augment is Augment.PIPELINE
+
+
+def _other_form(found: str, remedy: str) -> ProofCheck:
+    expected = "five Keras layers, three resamplings"
+    return ProofCheck("augmentation form", ProofStatus.DIFFERS, expected, found, remedy)
+
+
+def _resampling_check(spec: PipelineSpec, resamplings: int) -> ProofCheck:
+    augments = spec.augment is not Augment.NONE and not _uses_scipy(spec)
+    return verdict(
+        "resamplings by augmentation",
+        _RESAMPLINGS[spec.augment_form] if augments else 0,
+        resamplings,
+        "augment once, in the one place and form that the spec names",
     )
 
 
 def _feature_form(spec: PipelineSpec) -> ProofCheck:
-    passes = spec.feature_passes
+    each = ", each resampled once" if spec.augment_form is AugmentForm.FUSED else ""
     return ProofCheck(
         "augmentation form",
         ProofStatus.DIFFERS,
         "new random images in every epoch",
         "none: each image's features are computed once"
         if spec.augment is Augment.NONE
-        else f"{passes} augmented passes, taken in turn",
+        else f"{spec.feature_passes} augmented passes, taken in turn{each}",
         "none: it is what caching features means; compare its accuracy",
     )
+
+
+_SCIPY_FORM = "one SciPy resampling; zoom drawn apart for height and width"
+_FUSED_FORM = "one Keras layer, one resampling; one reflection where three layers reflect thrice"
+_RESAMPLINGS = {AugmentForm.STOCK: 3, AugmentForm.FUSED: 1}
 
 
 def hidden_checks(
@@ -159,7 +183,6 @@ def hidden_checks(
         if there
     ]
     return (
-        *_form_checks(spec),
         verdict(
             "autotuner",
             spec.autotune,

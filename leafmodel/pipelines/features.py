@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from leafmodel.augment.stock import stock_layers
 from leafmodel.pipelines import resident, tf_data
+from leafmodel.pipelines.augmentation import augmentation_at
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.spec import ALL_CORES, Augment, PipelineSpec, Resize
 
@@ -52,7 +52,7 @@ class FeatureCache(keras.callbacks.Callback):
         super().__init__()
         self._given = given
         self._passes = spec.feature_passes
-        self._augmentation = stock_layers(given.seed) if spec.augment is Augment.MODEL else ()
+        self.augmentation = augmentation_at(Augment.MODEL, spec, given.seed)
         self._extractor: Any = None
         self.layer: CachedFeatures | None = None
         self._filled = False
@@ -80,7 +80,7 @@ class FeatureCache(keras.callbacks.Callback):
 
     def _features(self, images: Any) -> Any:
         x = tf.cast(images, tf.float32)
-        for layer in self._augmentation:
+        for layer in self.augmentation:
             x = layer(x, training=True)
         return tf.cast(self._extractor(x, training=False), tf.float32)
 

@@ -5,6 +5,8 @@ A name ("prefetch") and a builder can lie; the graph is what tf.data runs.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +15,8 @@ from tensorflow.core.framework import graph_pb2
 
 _DATASET = "Dataset"
 _CALLS_INPUT_FROM_END = 1
-_RANDOM_OPS = ("Random", "Multinomial", "ImageProjectiveTransform")
+_RESAMPLING = "ImageProjectiveTransform"
+_RANDOM_OPS = ("Random", "Multinomial", _RESAMPLING)
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,14 @@ class Stage:
         work: what a map does: `decode`, `augment`, `cast`; empty for other stages.
         calls: calls in flight of a map: 1 sequential, -1 autotuned; None for other stages.
         buffer: elements that a shuffle or prefetch holds, -1 autotuned; None for other stages.
+        resamplings: how often a map moves an image's pixels to places in between, to augment it.
     """
 
     kind: str
     work: str = ""
     calls: int | None = None
     buffer: int | None = None
+    resamplings: int = 0
 
     def __str__(self) -> str:
         details = [self.work] if self.work else []
@@ -62,7 +67,7 @@ def _stage(node: Any, nodes: Any, functions: Any) -> Stage:
         calls = 1
         if kind == "ParallelMap":
             calls = _constant(nodes[node.input[len(node.input) - _CALLS_INPUT_FROM_END]])
-        return Stage("map", work=_work(ops), calls=calls)
+        return Stage("map", work=_work(ops), calls=calls, resamplings=_resamplings(ops))
     if kind in ("Shuffle", "Prefetch"):
         return Stage(kind.lower(), buffer=_constant(nodes[node.input[1]]))
     return Stage("slices" if kind == "TensorSlice" else kind.lower())
@@ -72,10 +77,10 @@ def _constant(node: Any) -> int:
     return int(tf.make_ndarray(node.attr["value"].tensor))
 
 
-def _ops(function_name: str, functions: Any) -> frozenset[str]:
-    """The operations in a function and in the functions that it calls."""
+def _ops(function_name: str, functions: Any) -> Counter[str]:
+    """How many of each operation are in a function and in the functions that it calls."""
     seen: set[str] = set()
-    names: set[str] = set()
+    names: Counter[str] = Counter()
     todo = [function_name]
     while todo:
         name = todo.pop()
@@ -83,12 +88,30 @@ def _ops(function_name: str, functions: Any) -> frozenset[str]:
             continue
         seen.add(name)
         for op in functions[name].node_def:
-            names.add(op.op)
+            names[op.op] += 1
             todo += [value.func.name for value in op.attr.values() if value.HasField("func")]
-    return frozenset(names)
+    return names
 
 
-def _work(ops: frozenset[str]) -> str:
+def layer_resamplings(layers: Sequence[Any], image_size: int) -> int:
+    """How often these layers resample an image in training, from the graph that they become."""
+
+    def augment(images: Any) -> Any:
+        for layer in layers:
+            images = layer(images, training=True)
+        return images
+
+    batch = tf.TensorSpec((None, image_size, image_size, 3), tf.float32)
+    graph = tf.function(augment).get_concrete_function(batch).graph.as_graph_def()
+    nodes = [*graph.node, *(n for function in graph.library.function for n in function.node_def)]
+    return _resamplings(Counter(node.op for node in nodes))
+
+
+def _resamplings(ops: Counter[str]) -> int:
+    return sum(count for op, count in ops.items() if op.startswith(_RESAMPLING))
+
+
+def _work(ops: Counter[str]) -> str:
     decodes = any(op.startswith("Decode") for op in ops)
     augments = any(mark in op for op in ops for mark in _RANDOM_OPS)
     named = [name for name, holds in (("decode", decodes), ("augment", augments)) if holds]

@@ -15,7 +15,7 @@ import pandas as pd
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
 from leafmodel.augment.image_data_generator import augmenting_generator
-from leafmodel.augment.stock import stock_layers
+from leafmodel.pipelines.augmentation import augmentation_at
 from leafmodel.pipelines.pipeline import Batch, Pipeline, PipelineInput
 from leafmodel.pipelines.spec import Augment, PipelineSpec
 
@@ -42,5 +42,5 @@ def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
             yield batches[index]
         batches.on_epoch_end()
 
-    front = stock_layers(given.seed) if spec.augment is Augment.MODEL else ()
+    front = augmentation_at(Augment.MODEL, spec, given.seed)
     return Pipeline(source=batches, front=front, drain=drain)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import keras
 
-from leafmodel.augment.stock import stock_layers
 from leafmodel.data.prepare import link_farm
+from leafmodel.pipelines.augmentation import augmentation_at
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.spec import Augment, PipelineSpec
 
@@ -26,5 +26,5 @@ def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
         seed=given.seed,
         verbose=False,
     )
-    front = stock_layers(given.seed) if spec.augment is Augment.MODEL else ()
+    front = augmentation_at(Augment.MODEL, spec, given.seed)
     return Pipeline(source=dataset, front=front, drain=lambda: iter(dataset), dataset=dataset)

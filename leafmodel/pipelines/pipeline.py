@@ -15,7 +15,13 @@ Batch = tuple[Any, Any]
 
 
 class FeatureStore(Protocol):
-    """A pipeline's front that stands in for a frozen backbone."""
+    """A pipeline's front that stands in for a frozen backbone.
+
+    Attributes:
+        augmentation: Keras layers that images go through before the backbone.
+    """
+
+    augmentation: Sequence[Any]
 
     def attach(self, extractor: Any) -> Any:
         """The layer that turns an index into what `extractor` makes of that image."""

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from leafmodel.data.folder import ImageFile
 from leafmodel.pipelines.build import build
-from leafmodel.pipelines.checks import graph_checks, hidden_checks, verdict
+from leafmodel.pipelines.checks import form_checks, graph_checks, hidden_checks, verdict
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
-from leafmodel.pipelines.graph import stages
+from leafmodel.pipelines.graph import Stage, layer_resamplings, stages
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.resident import ResidentImages, decode_all
 from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec, Resize
@@ -49,6 +49,7 @@ def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
     checks = (
         *graph_checks(spec, found, len(given.files)),
         *hidden_checks(spec, dataset, found),
+        *form_checks(spec, _resamplings(found, pipeline, given.image_size)),
         _label_check(pipeline, sample),
         *_file_checks(spec, sample),
         _augmentation_check(spec, pipeline, sample),
@@ -67,6 +68,19 @@ def _timed_dataset(spec: PipelineSpec, given: PipelineInput, sampled: Pipeline) 
     if spec.is_on_device:
         return sampled.dataset
     return build(spec, replace(given, work=given.work / "whole")).dataset
+
+
+def _resamplings(found: Sequence[Stage], pipeline: Pipeline, image_size: int) -> int:
+    """How often an image is resampled to augment it, in the data set's maps and in the model."""
+    in_maps = sum(stage.resamplings for stage in found)
+    return in_maps + layer_resamplings(_augmenting(pipeline), image_size)
+
+
+def _augmenting(pipeline: Pipeline) -> Sequence[Any]:
+    """The Keras layers that augment in the model."""
+    if pipeline.features is not None:
+        return pipeline.features.augmentation
+    return [layer for layer in pipeline.front if not isinstance(layer, ResidentImages)]
 
 
 def _numbered(sample: PipelineInput, folder: str) -> PipelineInput:
@@ -206,7 +220,7 @@ def _change_in_pipeline(spec: PipelineSpec, small: PipelineInput) -> float:
 def _change_in_model(pipeline: Pipeline, small: PipelineInput) -> float:
     """The same for the front layers that augment in the model."""
     images = tf.constant(decode_all(small), tf.float32)
-    layers = [layer for layer in pipeline.front if not isinstance(layer, ResidentImages)]
+    layers = _augmenting(pipeline)
     passes = []
     for _ in range(2):
         x = images

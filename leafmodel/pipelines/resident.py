@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from leafmodel.augment.stock import stock_layers
 from leafmodel.pipelines import tf_data
+from leafmodel.pipelines.augmentation import augmentation_at
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.spec import ALL_CORES, Augment, PipelineSpec
 
@@ -121,7 +121,7 @@ def build_ceiling(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
 
 
 def _front(layer: ResidentImages, spec: PipelineSpec, given: PipelineInput) -> Sequence[Any]:
-    return (layer, *(stock_layers(given.seed) if spec.augment is Augment.MODEL else ()))
+    return (layer, *augmentation_at(Augment.MODEL, spec, given.seed))
 
 
 def decode_all(given: PipelineInput) -> np.ndarray:

@@ -43,6 +43,13 @@ class Augment(StrEnum):
     MODEL = "model"
 
 
+class AugmentForm(StrEnum):
+    """What augments: the claim's five Keras layers, or the one that resamples once for them."""
+
+    STOCK = "stock"
+    FUSED = "fused"
+
+
 class Resize(StrEnum):
     """How an image of another size becomes `image_size` pixels."""
 
@@ -61,6 +68,7 @@ class PipelineSpec:
         cache: what is kept between epochs.
         prefetch: batches made ahead of the model; 0 is none, `AUTOTUNE` (-1) tf.data's choice.
         augment: where the augmentation runs.
+        augment_form: which Keras layers augment; `stock` where none do.
         autotune: whether tf.data may tune and rewrite the pipeline by itself.
         resize: interpolation used when an image has another size.
         feature_passes: for the loader `features`, how many passes of the images through the frozen
@@ -76,6 +84,7 @@ class PipelineSpec:
     cache: Cache = Cache.NONE
     prefetch: int = 0
     augment: Augment = Augment.PIPELINE
+    augment_form: AugmentForm = AugmentForm.STOCK
     autotune: bool = False
     resize: Resize = Resize.BILINEAR
     feature_passes: int = 0
@@ -86,6 +95,7 @@ class PipelineSpec:
         if check is not None:
             check(self)
         _check_feature_passes(self)
+        _check_augment_form(self)
         if not self.autotune and AUTOTUNE in (self.map_parallelism, self.prefetch):
             raise PipelineError(
                 "map_parallelism or prefetch is 'autotune' while autotune is off: "
@@ -105,7 +115,11 @@ class PipelineSpec:
 
     def without_augmentation(self) -> PipelineSpec:
         """The same pipeline, augmenting nowhere."""
-        return self.evolve(augment=Augment.NONE, feature_passes=min(1, self.feature_passes))
+        return self.evolve(
+            augment=Augment.NONE,
+            augment_form=AugmentForm.STOCK,
+            feature_passes=min(1, self.feature_passes),
+        )
 
     @property
     def needs_frozen_backbone(self) -> bool:
@@ -138,6 +152,12 @@ def _check_image_data_generator(spec: PipelineSpec) -> None:
         prefetch=(0,),
         autotune=(False,),
     )
+    if spec.augment is Augment.PIPELINE:
+        _require(
+            spec,
+            "it augments with SciPy, which resamples once already",
+            augment_form=(AugmentForm.STOCK,),
+        )
 
 
 def _check_keras_directory(spec: PipelineSpec) -> None:
@@ -185,6 +205,14 @@ def _check_feature_passes(spec: PipelineSpec) -> None:
         )
 
 
+def _check_augment_form(spec: PipelineSpec) -> None:
+    if spec.augment is Augment.NONE and spec.augment_form is not AugmentForm.STOCK:
+        raise PipelineError(
+            f"augment_form={spec.augment_form} says how to augment, and augment=none that nothing "
+            f"does: set augment_form={AugmentForm.STOCK}, or augment={Augment.MODEL}."
+        )
+
+
 _LOADER_CHECKS = {
     Loader.IMAGE_DATA_GENERATOR: _check_image_data_generator,
     Loader.KERAS_DIRECTORY: _check_keras_directory,
@@ -213,6 +241,7 @@ _CHOICES: Mapping[str, type[StrEnum]] = {
     "loader": Loader,
     "cache": Cache,
     "augment": Augment,
+    "augment_form": AugmentForm,
     "resize": Resize,
 }
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from leafmodel.augment.stock import stock_layers
 from leafmodel.errors import PipelineError
+from leafmodel.pipelines.augmentation import augmentation_at
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.spec import ALL_CORES, Augment, Cache, PipelineSpec, Resize
 
@@ -27,8 +27,7 @@ def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
         PipelineError: the data set does not know its own length; Keras would then fetch batches in
             another way, and the input wait could not be measured.
     """
-    layers = stock_layers(given.seed)
-    in_pipeline = layers if spec.augment is Augment.PIPELINE else ()
+    in_pipeline = augmentation_at(Augment.PIPELINE, spec, given.seed)
     dataset = _stages(spec, given, in_pipeline).with_options(options(spec))
     cardinality = int(dataset.cardinality())
     if cardinality != given.steps:
@@ -38,7 +37,7 @@ def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
         )
     return Pipeline(
         source=dataset,
-        front=layers if spec.augment is Augment.MODEL else (),
+        front=augmentation_at(Augment.MODEL, spec, given.seed),
         drain=lambda: iter(dataset),
         dataset=dataset,
     )

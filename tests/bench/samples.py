@@ -19,7 +19,7 @@ from bench import schema
 from bench.schema import TrialKind, TrialStatus
 from bench.variants import VARIANTS
 from leafmodel.pipelines import facts
-from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
+from leafmodel.pipelines.spec import Augment, AugmentForm, Loader, PipelineSpec
 
 SECOND = 1_000_000_000
 
@@ -43,8 +43,9 @@ EPOCH_S: Mapping[str, float] = {
 def pipeline(variant: str) -> PipelineSpec:
     """The pipeline of a listed variant, or of a ceiling trial."""
     if variant.startswith("ceiling_"):
-        place = Augment.MODEL if variant == "ceiling_model" else Augment.NONE
-        return PipelineSpec(loader=Loader.RESIDENT, augment=place)
+        place = Augment.NONE if variant == "ceiling_none" else Augment.MODEL
+        form = AugmentForm.FUSED if variant == "ceiling_fused" else AugmentForm.STOCK
+        return PipelineSpec(loader=Loader.RESIDENT, augment=place, augment_form=form)
     return VARIANTS[variant].pipeline
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bench import plan
 from bench.schema import ProfileMode, RunConfig, TrialKind
-from leafmodel.pipelines.spec import Augment, Loader
+from leafmodel.pipelines.spec import Augment, AugmentForm, Loader
 from tests.bench.samples import run_config
 
 GOLDEN = (
@@ -87,6 +87,15 @@ def test_ceilings_are_resident_with_their_place_of_augmentation() -> None:
         ("ceiling_model", Augment.MODEL),
     }
     assert {spec.pipeline.loader for spec in ceilings} == {Loader.RESIDENT}
+
+
+def test_each_form_of_augmentation_in_the_model_has_its_ceiling() -> None:
+    names = ("default", "fused_pipeline", "in_model", "fused_model", "fused_cache")
+    trials = plan.build(replace(CONFIG, variants=names))
+    ceilings = {spec.variant: spec.pipeline for spec in trials if spec.kind is TrialKind.CEILING}
+    assert set(ceilings) == {"ceiling_none", "ceiling_model", "ceiling_fused"}
+    assert ceilings["ceiling_fused"].augment_form is AugmentForm.FUSED
+    assert ceilings["ceiling_model"].augment_form is AugmentForm.STOCK
 
 
 def test_without_augmentation_in_the_model_there_is_one_ceiling() -> None:

@@ -75,7 +75,10 @@ def test_a_sequential_decode(profiled: Callable[..., Any], monkeypatch: pytest.M
 def test_an_expensive_augmentation_in_the_pipeline(
     profiled: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tf_data, "stock_layers", lambda _seed: (RandomSlow(),))
+    def slow_at(place: Augment, spec: PipelineSpec, _seed: int) -> tuple[Any, ...]:
+        return (RandomSlow(),) if spec.augment is place else ()
+
+    monkeypatch.setattr(tf_data, "augmentation_at", slow_at)
     result, found = profiled(dataclasses.replace(PARALLEL, augment=Augment.PIPELINE))
     assert set(found) == {"augmentation-bound"}
     assert "longest for augment" in found["augmentation-bound"].what

@@ -18,6 +18,7 @@ from tests.bench.samples import (
     run_record,
     trial_record,
     trial_records,
+    trial_spec,
 )
 
 SECONDS = {"default": 10.0, "in_model": 8.0, "ceiling_none": 7.0, "ceiling_model": 7.6}
@@ -103,6 +104,19 @@ def test_each_ceiling_has_the_variants_own_augmentation_place():
     assert found.find("in_model", "cnn").ceiling_s == pytest.approx(7.6)
     assert found.claim.ceiling.median == pytest.approx(10 / 7)
     assert [item.variant for item in found.ceilings] == ["ceiling_none", "ceiling_model"]
+
+
+def test_a_fused_augmentation_has_a_ceiling_of_its_own():
+    seconds = SECONDS | {"fused_model": 7.5, "ceiling_fused": 7.2}
+    run = run_record(variants=("default", "in_model", "fused_model"))
+    more = (trial_spec("ceiling_fused", block=block, position=9) for block in range(3))
+    run = replace(run, plan=(*run.plan, *more))
+    trials = [trial_record(spec, (seconds[spec.variant],) * 4) for spec in run.plan]
+    found = compute(run, trials, proof_records(run))
+    assert found.find("fused_model", "cnn").ceiling_s == pytest.approx(7.2)
+    assert found.find("in_model", "cnn").ceiling_s == pytest.approx(7.6)
+    ceilings = [item.variant for item in found.ceilings]
+    assert ceilings == ["ceiling_none", "ceiling_model", "ceiling_fused"]
 
 
 def test_accuracy_has_the_interval_of_the_validation_images():

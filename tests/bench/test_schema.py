@@ -22,7 +22,7 @@ from bench.schema import (
     ceiling_variant,
 )
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
-from leafmodel.pipelines.spec import Augment, Cache, PipelineSpec
+from leafmodel.pipelines.spec import Augment, AugmentForm, Cache, PipelineSpec
 
 SPEC = TrialSpec(
     name="b00-00-cache-cnn",
@@ -67,6 +67,14 @@ RECORD = TrialRecord(
 
 def test_a_record_survives_the_round_trip() -> None:
     assert decode(encode(RECORD), TrialRecord, "x.json") == RECORD
+
+
+def test_a_pipeline_from_before_there_was_a_form_augments_in_the_stock_form() -> None:
+    fused = replace(SPEC, pipeline=SPEC.pipeline.evolve(augment_form=AugmentForm.FUSED))
+    on_disk = json.loads(encode(replace(RECORD, spec=fused)))
+    assert decode(json.dumps(on_disk).encode(), TrialRecord, "x.json").spec == fused
+    del on_disk["spec"]["pipeline"]["augment_form"]
+    assert decode(json.dumps(on_disk).encode(), TrialRecord, "x.json") == RECORD
 
 
 def test_the_fields_of_a_trial_on_disk() -> None:
@@ -166,3 +174,8 @@ def test_a_proof_without_checks_proves_nothing() -> None:
 )
 def test_augmentation_in_the_pipeline_leaves_the_model_bare(augment: Augment, name: str) -> None:
     assert ceiling_variant(augment) == name
+
+
+def test_a_fused_augmentation_in_the_model_has_a_ceiling_of_its_own() -> None:
+    assert ceiling_variant(Augment.MODEL, AugmentForm.FUSED) == "ceiling_fused"
+    assert ceiling_variant(Augment.PIPELINE, AugmentForm.FUSED) == "ceiling_none"

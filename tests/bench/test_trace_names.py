@@ -63,6 +63,7 @@ OF_NO_KIND = (
 STAGE_EXAMPLES = (
     ("random_zoom_1/strided_slice:StridedSlice", 0),
     ("random_flip_1/Cast:Cast", 0),
+    ("fused_augmentation_1/clip:Maximum", 0),
     ("projection:ImageProjectiveTransformV3", 1),
     ("ReadFile:ReadFile", 2),
     ("decode_image/DecodeImage:DecodeImage", 3),

@@ -4,13 +4,14 @@ import pytest
 
 from bench.errors import ConfigError
 from bench.variants import VARIANTS, variant
-from leafmodel.pipelines.spec import ALL_CORES, Augment, Cache, Loader, Resize
+from leafmodel.pipelines.spec import ALL_CORES, Augment, AugmentForm, Cache, Loader, Resize
 
 
 def test_the_listed_variants() -> None:
     assert list(VARIANTS) == [
         *("default", "plain", "parallel", "prefetch", "cache", "cache_prefetch"),
-        *("in_model", "in_model_cache", "resident", "feature_cache", "keras_stock"),
+        *("in_model", "in_model_cache", "fused_model", "fused_pipeline", "fused_cache"),
+        *("resident", "feature_cache", "keras_stock"),
     ]
 
 
@@ -23,6 +24,9 @@ def test_the_listed_variants() -> None:
         ("prefetch", "cache_prefetch", {"cache": Cache.DECODED}),
         ("prefetch", "in_model", {"augment": Augment.MODEL}),
         ("in_model", "in_model_cache", {"cache": Cache.DECODED}),
+        ("in_model", "fused_model", {"augment_form": AugmentForm.FUSED}),
+        ("prefetch", "fused_pipeline", {"augment_form": AugmentForm.FUSED}),
+        ("in_model_cache", "fused_cache", {"augment_form": AugmentForm.FUSED}),
     ],
 )
 def test_neighbours_differ_on_one_axis(one: str, other: str, axes: dict[str, object]) -> None:
@@ -53,6 +57,7 @@ def test_a_variant_by_its_axes() -> None:
         ("in_model+prefetch", "expected axis=value after '\\+', found 'prefetch'"),
         ("in_model+speed=7", "There is no axis 'speed'"),
         ("in_model+cache=ram", "cache must be one of none, decoded"),
+        ("default+augment_form=fused", "SciPy, which resamples once already.*augment_form=stock"),
         ("resident+cache=decoded", "cannot have cache=decoded.*set cache=none"),
     ],
 )

@@ -3,15 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from leafmodel.augment import stock_augmentation
 from leafmodel.augment.claim import Augmentation
 from leafmodel.augment.image_data_generator import generator_arguments, random_contrast
-from leafmodel.augment.stock import stock_layers
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3)).astype(np.float32)
 
 
 def test_the_stock_layers_are_the_claims_five_with_its_numbers() -> None:
-    flip, translation, rotation, zoom, _ = (layer.get_config() for layer in stock_layers(seed=3))
+    flip, translation, rotation, zoom, _ = (
+        layer.get_config() for layer in stock_augmentation(seed=3)
+    )
     assert flip["mode"] == "horizontal_and_vertical"
     assert (translation["height_factor"], translation["width_factor"]) == (0.5, 0.5)
     assert rotation["factor"] == (-0.3, 0.3)
@@ -20,7 +22,7 @@ def test_the_stock_layers_are_the_claims_five_with_its_numbers() -> None:
 
 
 def test_contrast_is_lowered_as_often_as_it_is_raised() -> None:
-    contrast = stock_layers(seed=3)[4]
+    contrast = stock_augmentation(seed=3)[4]
     image = np.random.default_rng(1).uniform(100, 150, (200, 8, 8, 3)).astype(np.float32)
     factors = np.asarray(contrast(image, training=True)).std(axis=(1, 2)) / image.std(axis=(1, 2))
     assert 0.7 <= factors.min() < 0.75
@@ -31,7 +33,7 @@ def test_contrast_is_lowered_as_often_as_it_is_raised() -> None:
 def test_the_same_seed_augments_alike_and_another_differently() -> None:
     def augmented(seed: int) -> np.ndarray:
         x = IMAGE
-        for layer in stock_layers(seed):
+        for layer in stock_augmentation(seed):
             x = layer(x, training=True)
         return np.asarray(x)
 

@@ -10,11 +10,20 @@ import numpy as np
 import pytest
 
 from bench.variants import VARIANTS
+from leafmodel.augment import FusedAugmentation
 from leafmodel.data.folder import scan
 from leafmodel.pipelines.build import build
 from leafmodel.pipelines.pipeline import PipelineInput
 from leafmodel.pipelines.resident import ResidentImages, build_ceiling, decode_all
-from leafmodel.pipelines.spec import ALL_CORES, AUTOTUNE, Augment, Loader, PipelineSpec, Resize
+from leafmodel.pipelines.spec import (
+    ALL_CORES,
+    AUTOTUNE,
+    Augment,
+    AugmentForm,
+    Loader,
+    PipelineSpec,
+    Resize,
+)
 from leafmodel.pipelines.tf_data import evaluation_dataset, options, parallel_calls
 
 Given = Callable[..., PipelineInput]
@@ -49,6 +58,28 @@ def test_augmentation_in_the_model_stands_at_its_front(given: Given) -> None:
     ]
     assert build(PipelineSpec(augment=Augment.PIPELINE), given()).front == ()
     assert build(PipelineSpec(augment=Augment.NONE), given()).front == ()
+
+
+@pytest.mark.parametrize("name", ["default", "in_model", "resident", "keras_stock"])
+def test_the_fused_form_is_one_layer_of_every_loader_that_augments_in_the_model(
+    name: str, given: Given
+) -> None:
+    spec = VARIANTS[name].pipeline.evolve(augment=Augment.MODEL, augment_form=AugmentForm.FUSED)
+    inputs = given()
+    augmenting = [
+        layer for layer in build(spec, inputs).front if not isinstance(layer, ResidentImages)
+    ]
+    assert [type(layer) for layer in augmenting] == [FusedAugmentation]
+    assert augmenting[0].seed == inputs.seed
+
+
+def test_a_ceiling_augments_in_the_form_of_its_spec(given: Given) -> None:
+    spec = PipelineSpec(
+        loader=Loader.RESIDENT, augment=Augment.MODEL, augment_form=AugmentForm.FUSED
+    )
+    held, augmenting = build_ceiling(spec, given()).front
+    assert isinstance(held, ResidentImages)
+    assert isinstance(augmenting, FusedAugmentation)
 
 
 def test_the_same_seed_gives_the_same_order_and_another_one_another(given: Given) -> None:

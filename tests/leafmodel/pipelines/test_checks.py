@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from leafmodel.pipelines import tf_data
-from leafmodel.pipelines.checks import graph_checks, hidden_checks
+from leafmodel.pipelines.checks import form_checks, graph_checks, hidden_checks
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.graph import Stage, stages
-from leafmodel.pipelines.spec import Augment, Cache, Loader, PipelineSpec
+from leafmodel.pipelines.spec import Augment, AugmentForm, Cache, Loader, PipelineSpec
 
 DECODE = Stage("map", work="decode", calls=1)
 AUGMENT = Stage("map", work="augment", calls=1)
@@ -66,6 +66,45 @@ def test_a_short_shuffle_buffer_differs_but_does_not_fail() -> None:
     (check,) = [c for c in graph_checks(PipelineSpec(), found, 10) if c.check == "shuffle"]
     assert check.status is ProofStatus.DIFFERS
     assert check.found == "buffer 3"
+
+
+FUSED = PipelineSpec(augment_form=AugmentForm.FUSED)
+GENERATOR = PipelineSpec(loader=Loader.IMAGE_DATA_GENERATOR)
+
+
+def _form(spec: PipelineSpec, resamplings: int) -> dict[str, ProofCheck]:
+    return {check.check: check for check in form_checks(spec, resamplings)}
+
+
+@pytest.mark.parametrize(
+    ("spec", "resamplings"),
+    [
+        (PipelineSpec(), 3),
+        (PipelineSpec(augment=Augment.MODEL), 3),
+        (PipelineSpec(augment=Augment.NONE), 0),
+        (FUSED, 1),
+        (FUSED.evolve(augment=Augment.MODEL), 1),
+        (GENERATOR, 0),
+        (GENERATOR.evolve(augment=Augment.MODEL), 3),
+    ],
+)
+def test_another_number_of_resamplings_than_the_form_has_fails(
+    spec: PipelineSpec, resamplings: int
+) -> None:
+    name = "resamplings by augmentation"
+    assert _form(spec, resamplings)[name].status is ProofStatus.OK
+    failed = _form(spec, 4 - resamplings)[name]
+    assert failed.status is ProofStatus.FAILED
+    assert (failed.expected, failed.found) == (str(resamplings), str(4 - resamplings))
+    assert "in the one place and form that the spec names" in failed.remedy
+
+
+def test_a_form_that_is_not_the_claims_differs_on_purpose() -> None:
+    assert "augmentation form" not in _form(PipelineSpec(), 3)
+    fused, scipy = (_form(spec, 1)["augmentation form"] for spec in (FUSED, GENERATOR))
+    assert {fused.status, scipy.status} == {ProofStatus.DIFFERS}
+    assert "one Keras layer, one resampling" in fused.found
+    assert "one SciPy resampling" in scipy.found
 
 
 def _hidden(spec: PipelineSpec, dataset: Any) -> dict[str, ProofStatus]:

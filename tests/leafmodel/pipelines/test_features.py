@@ -15,13 +15,14 @@ from leafmodel.pipelines.features import FeatureCache
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.proof import prove
 from leafmodel.pipelines.resident import decode_all
-from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
+from leafmodel.pipelines.spec import Augment, AugmentForm, Loader, PipelineSpec
 from leafmodel.training.phases import phase
 from leafmodel.training.train import assemble
 
 Given = Callable[..., PipelineInput]
 ONCE = PipelineSpec(loader=Loader.FEATURES, augment=Augment.NONE, feature_passes=1)
 TWICE = PipelineSpec(loader=Loader.FEATURES, augment=Augment.MODEL, feature_passes=2)
+FUSED = TWICE.evolve(augment_form=AugmentForm.FUSED)
 
 
 def mean_colour() -> keras.Model:
@@ -59,10 +60,15 @@ def test_epochs_take_the_augmented_passes_in_turn(given: Given) -> None:
 
 
 def test_the_proof_says_that_features_are_cached_on_purpose(given: Given) -> None:
-    for spec, what in ((ONCE, "computed once"), (TWICE, "2 augmented passes")):
+    expected = (
+        (ONCE, "features are computed once"),
+        (TWICE, "2 augmented passes, taken in turn"),
+        (FUSED, "2 augmented passes, taken in turn, each resampled once"),
+    )
+    for spec, what in expected:
         checks = {check.check: check for check in prove(spec, given()).checks}
         assert {c.status for c in checks.values()} == {ProofStatus.OK, ProofStatus.DIFFERS}
-        assert what in checks["augmentation form"].found
+        assert checks["augmentation form"].found.endswith(what)
         assert checks["every file once an epoch"].status is ProofStatus.OK
 
 

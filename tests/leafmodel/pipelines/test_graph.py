@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import tensorflow as tf
 
-from leafmodel.augment.stock import stock_layers
-from leafmodel.pipelines.graph import Stage, stages
+from leafmodel.augment import FusedAugmentation, stock_augmentation
+from leafmodel.pipelines.graph import Stage, layer_resamplings, stages
 
 
 def _images() -> Any:
@@ -25,13 +27,42 @@ def test_stages_come_in_the_order_of_the_data() -> None:
 
 
 def test_a_map_is_named_for_its_work() -> None:
-    layer = stock_layers(0)[2]
+    layer = stock_augmentation(0)[2]
     dataset = (
         tf.data.Dataset.from_tensors("x.jpg")
         .map(lambda path: tf.io.decode_jpeg(tf.io.read_file(path), channels=3))
         .map(lambda image: layer(tf.ensure_shape(image, (8, 8, 3)), training=True))
     )
     assert [stage.work for stage in stages(dataset)] == ["", "decode", "augment"]
+
+
+def _augmenting(layers: Sequence[Any]) -> Any:
+    def augment(image: Any) -> Any:
+        for layer in layers:
+            image = layer(image, training=True)
+        return image
+
+    return _images().map(augment)
+
+
+@pytest.mark.parametrize(
+    ("layers", "resamplings"),
+    [
+        ((), 0),
+        (stock_augmentation(), 3),
+        ((FusedAugmentation(),), 1),
+        ((FusedAugmentation(), *stock_augmentation()), 4),
+    ],
+)
+def test_resamplings_are_counted_in_the_graph(layers: Sequence[Any], resamplings: int) -> None:
+    assert [stage.resamplings for stage in stages(_augmenting(layers))] == [0, resamplings]
+    assert layer_resamplings(layers, 8) == resamplings
+
+
+def test_a_resampling_within_a_function_is_counted() -> None:
+    compiled = tf.function(FusedAugmentation())
+    assert layer_resamplings([compiled], 8) == 1
+    assert stages(_images().map(compiled))[1].resamplings == 1
 
 
 def test_autotuned_values_are_shown_as_such() -> None:

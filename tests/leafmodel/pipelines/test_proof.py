@@ -11,13 +11,14 @@ import pytest
 import tensorflow as tf
 
 from bench.variants import VARIANTS
+from leafmodel.augment import stock_augmentation
 from leafmodel.data.folder import ImageFile
 from leafmodel.pipelines import build as builders
 from leafmodel.pipelines import proof, tf_data
 from leafmodel.pipelines.facts import ProofStatus
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.proof import Proof, prove
-from leafmodel.pipelines.spec import Augment, PipelineSpec
+from leafmodel.pipelines.spec import Augment, AugmentForm, PipelineSpec
 
 Given = Callable[..., PipelineInput]
 Plant = Callable[[PipelineSpec, PipelineInput], Pipeline]
@@ -51,6 +52,13 @@ def test_the_default_augments_in_a_form_of_its_own(given: Given) -> None:
     assert "augmentation form" not in {check.check for check in bare.checks}
 
 
+@pytest.mark.parametrize("name", ["fused_model", "fused_pipeline"])
+def test_the_fused_form_differs_on_purpose(name: str, given: Given) -> None:
+    found = prove(VARIANTS[name].pipeline, given())
+    assert _status(found, "augmentation form") is ProofStatus.DIFFERS
+    assert _status(found, "resamplings by augmentation") is ProofStatus.OK
+
+
 def test_nearest_resampling_differs_on_purpose(given: Given) -> None:
     found = prove(VARIANTS["default"].pipeline, given(file_size=40))
     assert _failed(found) == set()
@@ -79,6 +87,33 @@ def test_a_frozen_order_is_caught(given: Given, plant: Callable[[Plant], None]) 
     failed = _failed(prove(PipelineSpec(), given()))
     assert {"another order in the next epoch", "nothing random before the cache"} <= failed
     assert "augmentation differs between epochs" in failed
+
+
+@pytest.mark.parametrize("place", [Augment.PIPELINE, Augment.MODEL])
+@pytest.mark.parametrize("form", list(AugmentForm))
+def test_the_other_form_of_augmentation_is_caught(
+    place: Augment, form: AugmentForm, given: Given, plant: Callable[[Plant], None]
+) -> None:
+    said = PipelineSpec(augment=place, augment_form=form)
+    (other,) = set(AugmentForm) - {form}
+
+    def mistaken(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        same = spec.augment is Augment.NONE
+        return builders.build(spec if same else spec.evolve(augment_form=other), inputs)
+
+    plant(mistaken)
+    assert _failed(prove(said, given())) == {"resamplings by augmentation"}
+
+
+def test_augmentation_in_both_places_is_caught(
+    given: Given, plant: Callable[[Plant], None]
+) -> None:
+    def twice(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        honest = builders.build(spec, inputs)
+        return replace(honest, front=stock_augmentation(inputs.seed))
+
+    plant(twice)
+    assert "resamplings by augmentation" in _failed(prove(PipelineSpec(), given()))
 
 
 def test_a_dropped_file_is_caught(given: Given, plant: Callable[[Plant], None]) -> None:

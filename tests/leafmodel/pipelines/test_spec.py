@@ -11,6 +11,7 @@ from leafmodel.pipelines.spec import (
     ALL_CORES,
     AUTOTUNE,
     Augment,
+    AugmentForm,
     Cache,
     Loader,
     PipelineSpec,
@@ -36,6 +37,16 @@ from leafmodel.pipelines.spec import (
         ),
         ({"loader": Loader.RESIDENT}, "augment=pipeline", "augment=model or none"),
         ({"loader": Loader.KERAS_DIRECTORY}, "map_parallelism=sequential", "autotune"),
+        (
+            {"loader": Loader.IMAGE_DATA_GENERATOR, "augment_form": AugmentForm.FUSED},
+            "augment_form=fused: it augments with SciPy, which resamples once already",
+            "set augment_form=stock",
+        ),
+        (
+            {"augment": Augment.NONE, "augment_form": AugmentForm.FUSED},
+            "augment_form=fused says how to augment",
+            "set augment_form=stock, or augment=model",
+        ),
     ],
 )
 def test_an_impossible_combination_names_the_axis_and_the_mend(
@@ -69,6 +80,7 @@ def test_evolve_checks_like_any_other_spec() -> None:
     ("axis", "text", "value"),
     [
         ("loader", "tf_data", Loader.TF_DATA),
+        ("augment_form", "fused", AugmentForm.FUSED),
         ("cache", "decoded", Cache.DECODED),
         ("autotune", "true", True),
         ("map_parallelism", "cores", ALL_CORES),
@@ -103,6 +115,17 @@ def test_text_of_a_count_parses_back(axis: str, count: int) -> None:
 @given(st.sampled_from(list(Augment)))
 def test_text_of_a_choice_parses_back(value: Augment) -> None:
     assert parse_axis("augment", axis_text("augment", value)) is value
+
+
+def test_the_form_is_stock_unless_said_otherwise() -> None:
+    assert PipelineSpec().augment_form is AugmentForm.STOCK
+    generator = PipelineSpec(loader=Loader.IMAGE_DATA_GENERATOR, augment=Augment.MODEL)
+    assert generator.evolve(augment_form=AugmentForm.FUSED).augment is Augment.MODEL
+
+
+def test_without_augmentation_no_form_is_left() -> None:
+    fused = PipelineSpec(augment=Augment.MODEL, augment_form=AugmentForm.FUSED)
+    assert fused.without_augmentation() == PipelineSpec(augment=Augment.NONE)
 
 
 def test_axes_lists_every_axis_with_what_it_takes() -> None:

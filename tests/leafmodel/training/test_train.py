@@ -27,7 +27,9 @@ def _assembled(name: str, given: PipelineInput) -> tuple[Pipeline, Trainee]:
     return pipeline, assemble(PHASES["cnn"], pipeline, given)
 
 
-@pytest.mark.parametrize("name", ["default", "plain", "in_model", "resident", "keras_stock"])
+@pytest.mark.parametrize(
+    "name", ["default", "plain", "in_model", "fused_model", "resident", "keras_stock"]
+)
 def test_every_loader_trains_the_network_that_is_evaluated(name: str, given: PipelineInput) -> None:
     pipeline, trainee = _assembled(name, given)
     before = [weights.copy() for weights in trainee.network.get_weights()]
