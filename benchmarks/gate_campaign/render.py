@@ -75,9 +75,10 @@ _INTRODUCTION = """\
 
 `leafbench check`, tried on {machine}, shared with other work, with the
 suite `gate` and a budget of {budget} a decision; leafbench {version}, commit {commit} against
-itself. The head is made slower by holding its whole process for a share of each step's time (`model`: behind the update; `pipeline`:
-before the batch) or of the epoch's (`boundary`). Rerun: `python -m benchmarks.gate_campaign live`,
-then `simulate`, then `report`; `live` goes on where it was stopped."""
+itself. The head is made slower by holding its whole process for a share of each step's time
+(`model`: behind the update; `pipeline`: before the batch) or of the epoch's (`boundary`). Rerun:
+`python -m benchmarks.gate_campaign live`, then `simulate`, then `report`; `live` goes on where it
+was stopped."""
 
 _LIVE = """\
 {made} of the {planned} planned decisions are made. `called` is the share called a regression, with
