@@ -1,4 +1,4 @@
-"""Whether a run that goes on is still the run that began: plan, images, machine, versions."""
+"""Whether two heads are of one run: one that goes on and the one that began, or two shards."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import fields
 
 from bench import environment, plan
 from bench.environment import leafbench_version
-from bench.errors import PlanChangedError
+from bench.errors import MergeError, PlanChangedError
 from bench.images import Images
-from bench.schema import Environment, RunRecord, TrialSpec
+from bench.schema import DataSummary, Environment, RunRecord, TrialSpec
 
 _SPEC_KEYS = tuple(field.name for field in fields(TrialSpec))
 
@@ -20,8 +20,8 @@ def require_unchanged(run: RunRecord, loaded: Images, machine: Environment) -> N
         PlanChangedError: lists everything that changed.
     """
     changes = [
-        *_plan_changes(run.plan, plan.build(run.config)),
-        *_image_changes(run, loaded),
+        *plan_changes(run.plan, plan.build(run.config)),
+        *image_changes(run.data, loaded.summary),
         *(
             f"{d.key}: {d.ours} -> {d.theirs}"
             for d in environment.must_match(run.environment, machine)
@@ -37,7 +37,24 @@ def require_unchanged(run: RunRecord, loaded: Images, machine: Environment) -> N
         )
 
 
-def _plan_changes(old: tuple[TrialSpec, ...], new: tuple[TrialSpec, ...]) -> list[str]:
+def require_resumable(run: RunRecord) -> None:
+    """Refuse to go on with a merged run: its blocks belong to shards, which can.
+
+    Raises:
+        MergeError: says what to do instead.
+    """
+    if run.parts:
+        shards = ", ".join(f"{part.run_id} (shard {part.shard})" for part in run.parts)
+        raise MergeError(
+            f"Run {run.run_id} was merged, and a merged run cannot go on: what it lacks belongs to "
+            f"a shard. It was made from {shards}. Go on with those that are not whole (leafbench "
+            "run --resume SHARD), make those that are missing (leafbench run --shard I/N), and "
+            "merge all of them into another folder."
+        )
+
+
+def plan_changes(old: tuple[TrialSpec, ...], new: tuple[TrialSpec, ...]) -> list[str]:
+    """What is first different in a plan; empty if nothing is."""
     if len(old) != len(new):
         return [f"plan: {len(old)} trials -> {len(new)} trials"]
     for before, after in zip(old, new, strict=True):
@@ -48,8 +65,8 @@ def _plan_changes(old: tuple[TrialSpec, ...], new: tuple[TrialSpec, ...]) -> lis
     return []
 
 
-def _image_changes(run: RunRecord, loaded: Images) -> list[str]:
-    old, new = run.data, loaded.summary
+def image_changes(old: DataSummary, new: DataSummary) -> list[str]:
+    """What differs in the images, wherever their folders lie; empty if nothing does."""
     keys = ("fingerprint", "train_images", "validation_images", "test_images", "skipped")
     return [
         f"images in {old.root}, {key}: {getattr(old, key)} -> {getattr(new, key)}"

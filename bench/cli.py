@@ -155,6 +155,7 @@ def data_check(folder: str, as_json: bool) -> int:
     default=None,
     help="Look for what makes accuracies optimistic: telling borders, near-duplicates.",
 )
+@click.option("--shard", metavar="I/N", help="Make only the I-th of N shares; see merge.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 @_as_json
 def run(as_json: bool, **given: Any) -> int:
@@ -166,6 +167,25 @@ def run(as_json: bool, **given: Any) -> int:
         outcome = launch.run(given, tuple(sys.argv[1:]), progress)
     console.outcome(outcome, as_json)
     return outcome.exit_code
+
+
+@cli.command()
+@click.argument("out", metavar="OUT")
+@click.argument("folders", metavar="RUN...", nargs=-1, required=True)
+@click.option(
+    "--across-machines", is_flag=True, help="Merge also what machines that differ measured."
+)
+@_as_json
+def merge(out: str, folders: tuple[str, ...], across_machines: bool, as_json: bool) -> None:
+    """Make one run, in the new folder OUT, of the shards that `run --shard I/N` made."""
+    from datetime import UTC, datetime
+
+    from bench import console, reporting
+    from bench.merge_store import merge_folders
+
+    shards = [Path(folder) for folder in folders]
+    merge_folders(Path(out), shards, datetime.now(UTC), across_machines=across_machines)
+    console.merged(reporting.make(Path(out)), as_json)
 
 
 @cli.command()

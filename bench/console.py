@@ -186,6 +186,18 @@ def _waterfall(found: Explained, ladder: Waterfall) -> None:
     text()
 
 
+def merged(made: Report, as_json: bool) -> None:
+    """Print the report of a merged run, and whether its shards brought all of it."""
+    report(made, as_json)
+    lacking = len(made.results.missing)
+    if lacking:
+        planned = len(made.results.run.plan)
+        aside(
+            f"Not complete: {lacking} of {planned} planned trials have no record. The report names "
+            "their blocks."
+        )
+
+
 def trace_diff(found: TraceDiff, as_json: bool) -> None:
     """Print by which causes two profiles' steps differ, their sum, and what has no cause."""
     from bench.report import diff_tables

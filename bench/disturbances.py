@@ -9,6 +9,7 @@ import numpy as np
 from bench.compare import NS_PER_S, steady_epochs
 from bench.evidence import Evidence, Finding, Severity
 from bench.measures import other_load
+from bench.shards import machine_of
 
 # Everything else on the machine used more than 5 % of it: as much as many effects measured here.
 OTHER_LOAD_SHARE = 0.05
@@ -25,8 +26,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _other_load(evidence: Evidence) -> Iterator[Finding]:
-    cores = evidence.run.environment.cores
-    loads = [(other_load(trial, cores), trial.spec.name) for trial in evidence.good]
+    loads = [
+        (other_load(trial, machine_of(evidence.run, trial.spec.block).cores), trial.spec.name)
+        for trial in evidence.good
+    ]
     loud = [load for load in loads if load[0] > OTHER_LOAD_SHARE]
     if loud:
         worst, name = max(loud)

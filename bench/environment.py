@@ -25,6 +25,7 @@ _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 _CPU_INFO = Path("/proc/cpuinfo")
 _MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
 BACKEND = "tensorflow"  # the executor gives every trial this one
+HARDWARE = frozenset({"cpu_model", "cores", "memory", "gpus"})  # the keys that are the machine
 _MUST_MATCH = ("cpu_model", "cores", "backend", "python")
 
 

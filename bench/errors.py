@@ -5,6 +5,7 @@ BenchError (2)
  +-- StoreError       a run folder that cannot be read or written
  |    +-- RecordError a record that is half written, foreign, or from a newer leafbench
  +-- WorkerFailedError a process that did not end well
+ +-- MergeError       runs that must not become one
  +-- PlanChangedError `--resume` of a run whose plan, images or versions are not today's
 
 Exit statuses of `leafbench`: 0 fine, 1 some trials failed, 2 wrong usage or data, 130 interrupted.
@@ -38,6 +39,10 @@ class RecordError(StoreError):
 
 class WorkerFailedError(BenchError):
     """A process that did not end well; the message says why, and what may mend it."""
+
+
+class MergeError(BenchError):
+    """Runs that must not become one: no shards, or shards of something else."""
 
 
 class PlanChangedError(BenchError):

@@ -2,15 +2,16 @@
 
 A finding says what, where, what it costs as measured, and the remedy. Each threshold is a constant
 with its reason. `bench.suspicions` holds the findings about the measurement, `bench.disturbances`
-those about the machine, `bench.stalls` those about epoch boundaries, `bench.bottlenecks` those from
-profiles, this module the others about the pipelines.
+those about the machine, `bench.shard_findings` those about a run that is split over machines,
+`bench.stalls` those about epoch boundaries, `bench.bottlenecks` those from profiles, and this
+module the others about the pipelines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench import bottlenecks, disturbances, stalls, suspicions
+from bench import bottlenecks, disturbances, shard_findings, stalls, suspicions
 from bench.evidence import INPUT_BOUND_SHARE, Evidence, Finding, Severity, where
 from bench.measures import VariantResult
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
@@ -30,6 +31,7 @@ COMPUTE_BOUND_SHARE = 0.90
 def find(evidence: Evidence) -> tuple[Finding, ...]:
     """All findings, the gravest first."""
     found = [
+        *shard_findings.find(evidence),
         *suspicions.find(evidence),
         *disturbances.find(evidence),
         *_pipelines(evidence),

@@ -9,18 +9,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from bench import environment, reporting, session
+from bench import environment, reporting, session, shards
 from bench.config import DEFAULT_SUITE, for_machine, make_config
 from bench.errors import ConfigError
 from bench.executor import ProcessExecutor
 from bench.progress import Progress
+from bench.schema import Shard
 from bench.session import Outcome, Tools
 
 REPORTS = Path("reports")
 
 
 def run(given: Mapping[str, Any], command: tuple[str, ...], progress: Progress) -> Outcome:
-    """Begin the run that the options describe, or go on with the one that `resume` names.
+    """Begin the run, or shard of one, that the options describe, or go on with `resume`'s.
 
     Raises:
         BenchError, LeafmodelError: the sentence to show.
@@ -32,10 +33,11 @@ def run(given: Mapping[str, Any], command: tuple[str, ...], progress: Progress) 
         _refuse_beside_resume(options)
         return session.resume(Path(resume), real_tools(progress))
     suite = options.pop("suite", DEFAULT_SUITE)
-    out = options.pop("out", None)
+    out, shard_text = options.pop("out", None), options.pop("shard", None)
     config = for_machine(make_config(suite, _seeds_as_blocks(options)), environment.gpus())
-    folder = Path(out) if out else default_out(suite, datetime.now(UTC))
-    return session.start(config, folder, ("leafbench", *command), real_tools(progress))
+    shard = None if shard_text is None else shards.parse(shard_text, config.blocks)
+    folder = Path(out) if out else default_out(suite, datetime.now(UTC), shard)
+    return session.start(config, folder, ("leafbench", *command), real_tools(progress), shard)
 
 
 def real_tools(progress: Progress) -> Tools:
@@ -49,9 +51,10 @@ def real_tools(progress: Progress) -> Tools:
     )
 
 
-def default_out(suite: str, now: datetime) -> Path:
-    """Where a run goes if nothing is said: `reports/20260102-030405-quick`."""
-    return REPORTS / f"{now:%Y%m%d-%H%M%S}-{Path(suite).stem}"
+def default_out(suite: str, now: datetime, shard: Shard | None = None) -> Path:
+    """Where a run goes if nothing is said: `reports/20260102-030405-quick`, a shard `…-2of3`."""
+    share = f"-{shard.number}of{shard.of}" if shard else ""
+    return REPORTS / f"{now:%Y%m%d-%H%M%S}-{Path(suite).stem}{share}"
 
 
 def _seeds_as_blocks(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ in a block is for the noise floor alone, so that no variant has more data than a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -148,11 +148,14 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class Context:
-    """What a variant is measured against: in the same run and phase."""
+    """What a variant is measured against: in the same run and phase.
+
+    `cores_of` says how many the machine had that a trial ran on.
+    """
 
     comparison: Comparison | None
     ceiling: tuple[TrialRecord, ...]
-    cores: int
+    cores_of: Callable[[TrialRecord], int]
     validation_images: int
     planned: int
 
@@ -192,8 +195,8 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
         test_accuracy=stats.mean([t.test_accuracy for t in good if t.test_accuracy is not None]),
         curve=_curve(good),
         peak_rss_bytes=max((trial.peak_rss_bytes for trial in good), default=None),
-        cpu_share=stats.mean([trial.cpu_ns / (trial.wall_ns * context.cores) for trial in good]),
-        other_load_share=max((other_load(trial, context.cores) for trial in good), default=None),
+        cpu_share=stats.mean([t.cpu_ns / (t.wall_ns * context.cores_of(t)) for t in good]),
+        other_load_share=max((other_load(t, context.cores_of(t)) for t in good), default=None),
         traces=max((trial.traces for trial in good), default=0),
         dots=_dots(times),
     )

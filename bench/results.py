@@ -29,6 +29,7 @@ from bench.schema import (
     VariantProof,
     ceiling_variant,
 )
+from bench.shards import machine_of, profiling_machine
 from bench.stats import Interval
 from bench.waterfall import Explanation
 from leafmodel.pipelines.spec import Augment, AugmentForm
@@ -213,7 +214,7 @@ class _Index:
         context = Context(
             comparison=compare(base, self.good(variant, phase)),
             ceiling=tuple(ceiling),
-            cores=self.run.environment.cores,
+            cores_of=lambda trial: machine_of(self.run, trial.spec.block).cores,
             validation_images=0 if is_ceiling else self.run.data.validation_images,
             planned=self._planned.get((variant, phase, 0), 0),
         )
@@ -258,7 +259,7 @@ def _profiled(
     order = [(name, phase) for phase in run.config.phases for name in run.config.variants]
     known = [r for r in profiles if (r.spec.trial.variant, r.spec.trial.phase) in order]
     known.sort(key=lambda r: order.index((r.spec.trial.variant, r.spec.trial.phase)))
-    return measure_profiles(known, timed, run.environment.cores)
+    return measure_profiles(known, timed, profiling_machine(run).cores)
 
 
 def _fastest(variants: Iterable[VariantResult], phase: str) -> VariantResult | None:

@@ -357,10 +357,38 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """A run's share that one machine makes: the `number`-th, from 1, of `of`."""
+
+    number: int
+    of: int
+
+    def __post_init__(self) -> None:
+        require(1 <= self.number <= self.of, f"there is no shard {self.number} of {self.of}")
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@dataclass(frozen=True)
+class RunPart:
+    """What a merged run has from one of its shards: whole blocks, and where they were measured."""
+
+    run_id: str
+    created_at: str
+    command: tuple[str, ...]
+    shard: Shard
+    blocks: tuple[int, ...]
+    environment: Environment
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """The head of a run folder (`run.json`): written before the first trial.
 
     `plan` is the ordered list of trial specs; trials are files of their own.
+    `shard` is the share of the plan that this folder has; None is all of it. Configuration and plan
+    are the whole run's in every shard. `parts` are the shards that a merged run was made from.
     """
 
     schema_version: int
@@ -372,6 +400,8 @@ class RunRecord:
     data: DataSummary
     environment: Environment
     plan: tuple[TrialSpec, ...]
+    shard: Shard | None = None
+    parts: tuple[RunPart, ...] = ()
 
 
 def ceiling_variant(augment: Augment, form: AugmentForm = AugmentForm.STOCK) -> str:

@@ -2,19 +2,20 @@
 
 Images are checked, split and prepared; every variant is proved to be what it says; then the trials
 run in the order of the plan, and each record is on disk before the next trial starts. Whatever ends
-a run, `resume` goes on behind the last record.
+a run, `resume` goes on behind the last record. A shard of a run proves and starts for itself, runs
+its blocks of the plan, and leaves profiles and the look through the images to the first one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bench import audit, images, plan, starts, tensorboard_logs
-from bench.changes import require_unchanged
+from bench import audit, images, plan, shards, starts, tensorboard_logs
+from bench.changes import require_resumable, require_unchanged
 from bench.environment import leafbench_version
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED
 from bench.executor import Executor, failed_record
@@ -30,6 +31,7 @@ from bench.schema import (
     FailureKind,
     RunConfig,
     RunRecord,
+    Shard,
     TrialKind,
     TrialRecord,
     TrialSpec,
@@ -78,8 +80,14 @@ class Outcome:
         return EXIT_TRIALS_FAILED if self.failed else EXIT_OK
 
 
-def start(config: RunConfig, out: Path, command: tuple[str, ...], tools: Tools) -> Outcome:
-    """Make a new run in the folder `out`, which must not hold anything yet.
+def start(
+    config: RunConfig,
+    out: Path,
+    command: tuple[str, ...],
+    tools: Tools,
+    shard: Shard | None = None,
+) -> Outcome:
+    """Make a new run, or a shard of one, in the folder `out`, which must not hold anything yet.
 
     Raises:
         BenchError, DataError: nothing was measured, and the folder is gone again.
@@ -88,7 +96,7 @@ def start(config: RunConfig, out: Path, command: tuple[str, ...], tools: Tools) 
     store = Store.create(out)
     try:
         loaded = images.load(config, store.work, _image_steps(tools))
-        run = _head(config, out.name, command, loaded, tools)
+        run = replace(_head(config, out.name, command, loaded, tools), shard=shard)
         store.write_run(run, loaded.split)
     except BaseException:
         store.discard()
@@ -102,10 +110,12 @@ def resume(folder: Path, tools: Tools) -> Outcome:
 
     Raises:
         PlanChangedError: plan, images or versions are not those that the run began with.
+        MergeError: the run was merged from shards.
         StoreError: no run is there, or another process works on it, or a record is newer.
     """
     with closing(Store.reopen(folder)) as store:
         run = read(store.folder).run
+        require_resumable(run)
         done = store.completed()
         loaded = images.load(run.config, store.work, _image_steps(tools))
         require_unchanged(run, loaded, tools.environment())
@@ -134,24 +144,26 @@ def _carry_out(
     """Prove, measure, report; an interrupt ends the measuring, never the report."""
     for note in loaded.notes:
         tools.progress.note(note)
-    planned = {spec.name: spec for spec in run.plan}
+    planned = {spec.name: spec for spec in shards.own_trials(run)}
     records = {r.spec.name: r for r in done if planned.get(r.spec.name) == r.spec}
     interrupted = False
     try:
-        if run.config.audit_data and not (store.folder / AUDIT).exists():
+        is_first = shards.makes_extras(run)
+        if is_first and run.config.audit_data and not (store.folder / AUDIT).exists():
             store.write_audit(audit.look(loaded, _image_steps(tools)))
         round_ = _Round(store, run, loaded, tools)
         tensorboard_logs.write_columns(store.tensorboard, run.plan, run.created_at)
         round_.begin()
         _measure(round_, records)
-        round_.profiler.make_missing(records.values())
+        if is_first:
+            round_.profiler.make_missing(records.values())
     except KeyboardInterrupt:
         interrupted = True
     finally:
         tools.progress.close()
     report = tools.report(store.folder) if records else None
     failed = sum(record.status is TrialStatus.FAILED for record in records.values())
-    return Outcome(store.folder, len(run.plan), len(records), failed, interrupted, report)
+    return Outcome(store.folder, len(planned), len(records), failed, interrupted, report)
 
 
 class _Round:
@@ -198,9 +210,10 @@ class _Round:
 def _measure(round_: _Round, records: dict[str, TrialRecord]) -> None:
     """Run every trial that has no record yet, storing each before the next one starts."""
     progress = round_.tools.progress
-    todo = [spec for spec in round_.run.plan if spec.name not in records]
+    own = shards.own_trials(round_.run)
+    todo = [spec for spec in own if spec.name not in records]
     unfit = _prove(round_) if todo else {}
-    progress.begin(round_.run.plan, tuple(records.values()))
+    progress.begin(own, tuple(records.values()))
     for spec in todo:
         progress.trial(spec)
         request = round_.trial(spec)

@@ -98,7 +98,7 @@ class Store:
             StoreError: no run is there, or another process works on it.
         """
         folder = folder.resolve()
-        _require_run(folder)
+        require_run(folder)
         with storing(folder):
             store = cls(folder, hold(folder))
             store._make_folders()
@@ -223,7 +223,7 @@ def read(folder: Path) -> StoredRun:
         StoreError: there is no run, or its head cannot be read.
     """
     folder = folder.resolve()
-    _require_run(folder)
+    require_run(folder)
     trials, broken_trials = _read_all(folder / "trials", TrialRecord)
     proofs, broken_proofs = _read_all(folder / "proofs", VariantProof)
     profiles, broken_profiles = _read_all(folder / "profiles", ProfileRecord)
@@ -277,7 +277,12 @@ def _taken(folder: Path) -> StoreError:
     return StoreError(f"{folder} is there already and not empty: give the run another --out.")
 
 
-def _require_run(folder: Path) -> None:
+def require_run(folder: Path) -> None:
+    """Refuse a folder that holds no run.
+
+    Raises:
+        StoreError: says what is there instead.
+    """
     if not (folder / "run.json").is_file():
         found = "there is no run.json in it" if folder.is_dir() else "there is no such folder"
         raise StoreError(f"{folder} is not a run of leafbench: {found}.")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.evidence import Evidence, Finding, Severity, where
 from bench.schema import EpochRecord, FailureKind, TrialRecord, TrialStatus
+from bench.shards import own_trials
 from bench.stats import MIN_BLOCKS
 
 # One steady epoch tells nothing about the next.
@@ -48,15 +49,16 @@ def _remedy(failed: Sequence[TrialRecord]) -> str:
 
 
 def _partial(evidence: Evidence) -> Iterator[Finding]:
-    missing = len(evidence.run.plan) - len(evidence.trials)
-    if missing > 0:
+    planned = len(own_trials(evidence.run))
+    missing = planned - len(evidence.trials)
+    if missing > 0 and not evidence.run.parts:  # `shard_findings` says it of a merged run
         yield Finding(
             "partial-run",
             Severity.WARNING,
-            f"{missing} of {len(evidence.run.plan)} planned trials have no record",
+            f"{missing} of {planned} planned trials have no record",
             "the run",
             f"go on with leafbench run --resume reports/{evidence.run.run_id}",
-            cost_share=missing / len(evidence.run.plan),
+            cost_share=missing / planned,
         )
 
 

@@ -21,6 +21,7 @@ from bench import store
 from bench.errors import ConfigError
 from bench.profile_measures import NS_PER_S, ProfileResult, measure
 from bench.profile_schema import HAND_OVER, IDLE, STAGES, Place, ProfileReading, ProfileRecord
+from bench.shards import profiling_machine
 from bench.stats import CONFIDENCE
 from bench.values import suggestion
 
@@ -96,7 +97,7 @@ def of_run(folder: Path, a: str, b: str) -> TraceDiff:
         ConfigError: no such profile, it could not be read, or the batch sizes differ.
     """
     stored = store.read(folder)
-    profiles = measure(stored.profiles, {}, stored.run.environment.cores)
+    profiles = measure(stored.profiles, {}, profiling_machine(stored.run).cores)
     unread = [record for record in stored.profiles if record.reading is None]
     for name in (a, b):
         _require_read(unread, profiles, name)

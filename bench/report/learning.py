@@ -182,6 +182,7 @@ def _race_words(results: RunResults, race: Race) -> str:
 def _starts(results: RunResults) -> str:
     if not results.starts:
         return ""
+    shard = " of a shard" if results.run.parts else ""
     each = "; ".join(
         f"{start.spec.phase}: {formats.plural(start.spec.epochs, 'epoch')} on cached features of "
         f"{start.spec.backbone} ({start.spec.weights}), without augmentation, "
@@ -190,8 +191,8 @@ def _starts(results: RunResults) -> str:
         for start in results.starts
     )
     return (
-        "A phase that continues another began, in every trial, from one and the same training of "
-        f"that phase, which is in none of the times above: {each}."
+        f"A phase that continues another began, in every trial{shard}, from one and the same "
+        f"training of that phase, which is in none of the times above: {each}."
     )
 
 

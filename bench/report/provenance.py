@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Protocol
 
 from bench.evidence import Finding
-from bench.report import formats
+from bench.report import formats, parts
 from bench.results import RunResults
 from bench.schema import (
     DataSummary,
@@ -18,6 +18,7 @@ from bench.schema import (
     TrialRecord,
     VariantProof,
 )
+from bench.shards import machines
 from leafmodel.pipelines.facts import ProofStatus
 
 LOG_LINES = 15
@@ -110,8 +111,8 @@ def _place(finding: Finding) -> str:
 
 
 def environment(results: RunResults) -> str:
-    """The machine and the versions."""
-    return machine(results.run)
+    """The machine and the versions, and what each part of a merged run was measured on."""
+    return "\n\n".join(filter(None, (machine(results.run), parts.table(results.run))))
 
 
 def machine(head: Head) -> str:
@@ -198,6 +199,7 @@ def how_to_read(results: RunResults) -> str:
         if config.augment
         else "No variant augments its images in this run."
     )
+    where = "these machines" if len(machines(results.run)) > 1 else "this machine"
     profiled = (
         " Profiles are trials in no block: they explain the numbers and are no part of them. What "
         "was read from each is in `profiles/*.json`."
@@ -213,7 +215,7 @@ def how_to_read(results: RunResults) -> str:
         f"Student's quantiles because blocks are few ({config.blocks} planned here). A trial's "
         "value is the mean of its steady epochs, so rare stalls count. The interval covers what "
         "varied between blocks of "
-        f"this run on this machine, not other machines or images. {augmented} Every raw number "
+        f"this run on {where}, not other machines or images. {augmented} Every raw number "
         "is in `trials/*.json`; `results.csv` and `summary.json` hold the numbers of the "
         f"tables, unrounded.{profiled}"
     )
@@ -226,7 +228,7 @@ def reproduce(results: RunResults) -> str:
     config = results.run.config
     lines = [
         f"# images: {results.run.data.source}; fingerprint {results.run.data.fingerprint}",
-        shlex.join(run_command(config)),
+        *parts.commands(results.run, run_command(config)),
         f"leafbench report {shlex.quote(_folder(results))}",
     ]
     commands = "\n".join(lines)
@@ -242,6 +244,8 @@ def _folder(results: RunResults) -> str:
     for word, after in pairwise(command):
         if word == "--out":
             return after
+    if results.run.parts:
+        return command[2]  # leafbench merge OUT
     return f"reports/{results.run.run_id}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.claim import ClaimAudit, ClaimVerdict
-from bench.report import formats
+from bench.report import formats, parts
 from bench.results import RunResults
 from bench.stats import MAX_FORESEEABLE_BLOCKS
 
@@ -11,10 +11,11 @@ from bench.stats import MAX_FORESEEABLE_BLOCKS
 def sentences(results: RunResults) -> tuple[str, str]:
     """What was measured beside the claim, and the most that was to be had: in the first phase."""
     phase = f" of {results.claim.phase}" if len(results.phases) > 1 else ""
-    return measured(results.claim, phase), possible(results.claim)
+    opening = parts.opening(results.run, "On this machine")
+    return measured(results.claim, phase, opening), possible(results.claim)
 
 
-def measured(audit: ClaimAudit, phase: str = "") -> str:
+def measured(audit: ClaimAudit, phase: str = "", opening: str = "On this machine") -> str:
     """The speedup of the claim's candidate and what follows; `phase` says which phase's epochs."""
     claim, speedup = audit.claim, audit.speedup
     if speedup is None:
@@ -23,7 +24,7 @@ def measured(audit: ClaimAudit, phase: str = "") -> str:
             f"{claim.baseline} cannot be told: {'; '.join(audit.reasons)}."
         )
     fast = (
-        f"On this machine {claim.candidate} is {formats.times(speedup.median)[:-1]} times as fast "
+        f"{opening} {claim.candidate} is {formats.times(speedup.median)[:-1]} times as fast "
         f"as {claim.baseline} per epoch{phase}"
     )
     if speedup.low is not None:

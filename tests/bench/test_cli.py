@@ -14,7 +14,9 @@ from bench.cli import main
 from bench.errors import RecordError
 from bench.progress import Progress
 from bench.reporting import Report
+from bench.schema import Shard
 from bench.session import Tools
+from bench.store import read
 from tests.bench.fakes import NOON, FakeExecutor, crash, leaves, tools
 from tests.bench.samples import environment
 
@@ -102,9 +104,47 @@ def test_interrupt_is_exit_status_130_and_says_how_to_go_on(
     assert main(["run", "--resume", "mine"]) == 0
 
 
+def test_shards_become_a_run(
+    executor_is: Callable[[FakeExecutor], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    executor_is(FakeExecutor())
+    wanted = ["run", "--suite", "smoke", "--batch-size", "4", "--blocks", "2", "--claim", "2x"]
+    for number in (1, 2):
+        assert main([*wanted, "--shard", f"{number}/2", "--out", f"part-{number}"]) == 0
+    assert read(Path("part-2")).run.shard == Shard(2, 2)
+
+    def report(folder: Path) -> Report:
+        stored = read(folder)
+        missing = stored.run.plan[len(stored.trials) :]
+        made: Any = SimpleNamespace(missing=missing, run=stored.run)
+        return Report(folder, made, ())
+
+    monkeypatch.setattr(reporting, "make", report)
+    assert main(["merge", "whole", "part-1", "part-2"]) == 0
+    said = capsys.readouterr()
+    assert "Report: whole/report.md" in said.out
+    assert "Not complete" not in said.err
+    assert main(["merge", "half", "part-2"]) == 0
+    assert "Not complete: 6 of 12 planned trials have no record." in capsys.readouterr().err
+    assert len(read(Path("whole")).trials) == 12
+    assert main(["run", "--resume", "whole"]) == 2
+    assert "a merged run cannot go on" in capsys.readouterr().err
+    assert main(["merge", "part-1", "part-2"]) == 2
+    assert "the first folder is the one to make" in capsys.readouterr().err
+
+
+def test_a_shard_says_so_in_the_name_of_its_folder() -> None:
+    name = Path("reports/20260102-120000-quick-2of3")
+    assert launch.default_out("quick", NOON, Shard(2, 3)) == name
+
+
 def test_options_beside_resume_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--resume", "mine", "--blocks", "3", "--no-augment"]) == 2
     assert "leave out augment, blocks" in capsys.readouterr().err
+    assert main(["run", "--resume", "mine", "--shard", "1/2"]) == 2
+    assert "leave out shard" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -123,6 +163,9 @@ def test_options_beside_resume_are_refused(capsys: pytest.CaptureFixture[str]) -
             ["run", "--batch-size", "4", "--until-accuracy", "40%"],
             "no more than guessing reaches with the 2 classes",
         ),
+        (["run", "--shard", "3of4"], "--shard must be I/N with I from 1 to N"),
+        (["run", "--blocks", "3", "--shard", "4/4"], "a block is never split, and this run has 3"),
+        (["merge", "out", "nowhere"], "nowhere is not a run of leafbench"),
         (["run", "--phases", "finetune+mihs"], "--phases: Unknown improvement 'mihs'"),
         (["run", "--phases", "transfer", "--backbone", "resnet"], "resnet"),
         (["run", "--phases", "transfer", "--weights", "no.h5"], "no.h5"),

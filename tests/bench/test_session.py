@@ -14,7 +14,9 @@ from bench.requests import TrialRequest
 from bench.schema import (
     Failure,
     FailureKind,
+    ProfileMode,
     RunConfig,
+    Shard,
     TrialRecord,
     TrialStatus,
 )
@@ -382,3 +384,46 @@ def test_every_trial_is_in_tensorboard_as_soon_as_it_is_stored(
     assert seen == list(range(len(seen)))
     runs = {path.name for path in (out / "tensorboard").iterdir() if path.is_dir()}
     assert runs == {spec.name for spec in plan.build(config)}
+
+
+def test_a_shard_runs_its_blocks_of_the_whole_plan(config: RunConfig, out: Path) -> None:
+    config = replace(config, blocks=3, profile=ProfileMode.ALL, audit_data=True)
+    seen = {}
+    for number in (1, 2):
+        executor = FakeExecutor()
+        given = tools(executor)
+        folder = out.with_name(f"shard-{number}")
+        outcome = session.start(config, folder, COMMAND, given, Shard(number, 2))
+        stored = read(folder)
+        assert stored.run.plan == plan.build(config)
+        assert stored.run.config == config
+        assert stored.run.shard == Shard(number, 2)
+        assert executor.proved == [config.variants]
+        assert (outcome.planned, outcome.recorded) == (len(stored.trials),) * 2
+        seen[number] = executor.seen
+    blocks = [
+        [spec.name for spec in plan.build(config) if spec.block in own] for own in ((0, 2), (1,))
+    ]
+    assert seen == {1: [*blocks[0], "default-cnn", "in_model-cnn"], 2: blocks[1]}
+    assert [out.with_name(f"shard-{n}").joinpath("audit.json").exists() for n in (1, 2)] == [
+        True, False,
+    ]  # fmt: skip
+
+
+def test_each_shard_trains_its_own_starting_point(config: RunConfig, out: Path) -> None:
+    phases = {"phases": ("finetune",), "backbone": "EfficientNetLite0", "weights": "none"}
+    executor = FakeExecutor()
+    session.start(replace(config, **phases), out, COMMAND, tools(executor), Shard(2, 2))
+    assert executor.started == ["transfer"]
+    assert executor.begun_with == {"finetune": {str(out / "starts" / "transfer.weights.h5")}}
+
+
+def test_resume_of_a_shard_goes_on_with_its_blocks_only(config: RunConfig, out: Path) -> None:
+    given = tools(FakeExecutor(on_trial=StopAt(3)))
+    stopped = session.start(config, out, COMMAND, given, Shard(2, 2))
+    assert (stopped.recorded, stopped.planned, stopped.interrupted) == (3, 5, True)
+    executor = FakeExecutor()
+    outcome = session.resume(out, tools(executor))
+    assert executor.seen == [spec.name for spec in plan.build(config) if spec.block == 1][3:]
+    assert (outcome.recorded, outcome.planned, outcome.exit_code) == (5, 5, 0)
+    assert session.resume(out, tools(FakeExecutor())).recorded == 5
