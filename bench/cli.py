@@ -155,6 +155,12 @@ def data_check(folder: str, as_json: bool) -> int:
     default=None,
     help="Look for what makes accuracies optimistic: telling borders, near-duplicates.",
 )
+@click.option(
+    "--device",
+    metavar="D",
+    help="Emulate: the real pipelines feed a device that only takes time, emulated:step=51ms or a "
+    "profile (list devices); trains nothing.",
+)
 @click.option("--shard", metavar="I/N", help="Make only the I-th of N shares; see merge.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 @_as_json
@@ -256,7 +262,9 @@ def trace_diff(folder: str, a: str, b: str, as_json: bool) -> None:
 
 
 @cli.command("list")
-@click.argument("what", type=click.Choice(["variants", "phases", "improvements", "suites"]))
+@click.argument(
+    "what", type=click.Choice(["variants", "phases", "improvements", "suites", "devices"])
+)
 @_as_json
 def list_(what: str, as_json: bool) -> None:
     """List what can be run."""

@@ -6,17 +6,17 @@ overridden from the command line; a message always says where the value that it 
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import values
+from bench import plan, values
+from bench.devices import device, profile_names, profile_summary
 from bench.errors import ConfigError
 from bench.profile_schema import FEWEST_STEPS, MOST_STEPS
 from bench.schema import ClaimSpec, ProfileMode, RunConfig
+from bench.toml_files import read_toml, refuse_unknown
 from bench.variants import VARIANTS, variant
 from leafmodel.errors import ModelError
 from leafmodel.models.catalogue import default_backbone, require_backbone
@@ -45,6 +45,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "start_epochs": 8,
     "until_accuracy": None,
     "audit_data": False,
+    "device": None,
 }
 
 
@@ -68,7 +69,7 @@ def make_config(
     config = RunConfig(suite=suite, claim=claim, **{**_DEFAULTS, **parsed})
     _check_claim(config)
     _check_phases(config)
-    return config
+    return _on_device(config, overrides or {}) if config.device else config
 
 
 def for_machine(config: RunConfig, gpus: Sequence[str]) -> RunConfig:
@@ -103,7 +104,7 @@ def gate_table(suite: str) -> tuple[Mapping[str, Any], str]:
         ConfigError: there is no such suite, or the table is none.
     """
     path = _suite_path(suite)
-    table = _read_toml(path).get("gate", {})
+    table = read_toml(path, "suite").get("gate", {})
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: gate must be a table ([gate]), found {table!r}.")
     return table, f"{path}, table [gate]"
@@ -111,15 +112,17 @@ def gate_table(suite: str) -> tuple[Mapping[str, Any], str]:
 
 def suite_summary(name: str) -> str:
     """The sentence that introduces a suite."""
-    return str(_read_toml(SUITES_FOLDER / f"{name}.toml").get("summary", ""))
+    return str(read_toml(SUITES_FOLDER / f"{name}.toml", "suite").get("summary", ""))
 
 
 def listing(what: str) -> list[dict[str, Any]]:
-    """The variants, phases, improvements or suites, each with a name and a summary."""
+    """The variants, phases, improvements, suites or devices, each with a name and a summary."""
     if what == "suites":
         return [{"name": name, "summary": suite_summary(name)} for name in suite_names()]
     if what == "phases":
         return [{"name": item.name, "summary": item.summary} for item in PHASES.values()]
+    if what == "devices":
+        return [{"name": name, "summary": profile_summary(name)} for name in profile_names()]
     if what == "improvements":
         return [
             {"name": name, "summary": f"{about.summary} ({about.source})"}
@@ -132,14 +135,14 @@ def listing(what: str) -> list[dict[str, Any]]:
 
 def _suite_table(suite: str) -> dict[str, values.Given]:
     path = _suite_path(suite)
-    raw = _read_toml(path)
+    raw = read_toml(path, "suite")
     raw.pop("summary", None)
     raw.pop("gate", None)
     claim = raw.pop("claim", {})
     if not isinstance(claim, dict):
         raise ConfigError(f"{path}: claim must be a table ([claim]), found {claim!r}.")
-    _refuse_unknown(raw, _PARSERS.keys() - set(CLAIM_KEYS), f"{path}", "claim")
-    _refuse_unknown(claim, CLAIM_KEYS, f"{path}, table [claim]")
+    refuse_unknown(raw, {*_PARSERS, "claim"} - set(CLAIM_KEYS), f"{path}")
+    refuse_unknown(claim, CLAIM_KEYS, f"{path}, table [claim]")
     table = {key: values.Given(value, f"{path}: {key}") for key, value in raw.items()}
     claimed = {key: values.Given(value, f"{path}: claim.{key}") for key, value in claim.items()}
     return table | claimed
@@ -155,32 +158,6 @@ def _suite_path(suite: str) -> Path:
         f"There is no suite {suite!r}.{values.suggestion(suite, suite_names())} Known: "
         f"{', '.join(suite_names())}; your own is given as the path of a TOML file."
     )
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The suite {path} cannot be read: {error}.") from error
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        line = int(found[1]) if found else len(text.splitlines())
-        what = re.sub(r"\s*\(at [^)]*\)", "", str(error))
-        raise ConfigError(
-            f"{path}, line {line}: not valid TOML: {what}. Mend that line."
-        ) from error
-
-
-def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str, *also: str) -> None:
-    names = sorted({*known, *also})
-    for key in table:
-        if key not in names:
-            raise ConfigError(
-                f"{where}: unknown key {key!r}.{values.suggestion(key, names)} Known: "
-                f"{', '.join(names)}."
-            )
 
 
 def _require_complete(parsed: Mapping[str, Any], suite: str) -> None:
@@ -205,6 +182,25 @@ def _check_phases(config: RunConfig) -> None:
                 f"Variant {name!r} caches what a frozen backbone makes of each image, and has no "
                 f"meaning in: {others}. Leave it out, or run --phases transfer."
             )
+
+
+def _on_device(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """The configuration of an emulated run: nothing trains in it, and no step can be profiled."""
+    for key in ("profile", "until_accuracy", "start_epochs"):
+        if overrides.get(key) not in (None, ProfileMode.NONE):
+            raise ConfigError(
+                f"--{key.replace('_', '-')} is about training, and an emulated device trains "
+                "nothing: leave it out, or leave out --device."
+            )
+    for name in config.variants:
+        if variant(name).pipeline.needs_frozen_backbone:
+            raise ConfigError(
+                f"Variant {name!r} caches what a network makes of each image, which an emulated "
+                "device cannot compute: leave it out of --variants, or leave out --device."
+            )
+    made = replace(config, profile=ProfileMode.NONE, until_accuracy=None)
+    plan.build(made)  # every phase and augmentation has its times, or this says which has none
+    return made
 
 
 def _check_claim(config: RunConfig) -> None:
@@ -240,6 +236,7 @@ _PARSERS: Mapping[str, Callable[[values.Given], Any]] = {
     "start_epochs": values.count(1),
     "until_accuracy": values.accuracy,
     "audit_data": values.flag,
+    "device": device,
     "target": values.target,
     "baseline": values.text,
     "candidate": values.text,

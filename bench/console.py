@@ -157,6 +157,8 @@ def explained(found: Explained, as_json: bool) -> None:
     if as_json:
         json({"run_id": found.run.run_id, "causes": [summary.causes(c) for c in found.causes]})
     else:
+        if found.run.config.device:
+            text(f"Emulated, not measured: {found.run.config.device.title}\n")
         for item in found.causes:
             for why in item.obstacles:
                 text(f"{item.phase}: no waterfall, since {why}.\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +42,11 @@ def image_files(pairs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
     from leafmodel.data.folder import ImageFile
 
     return tuple(ImageFile(Path(path), label) for path, label in pairs)
+
+
+def repeated(given: Any, steps: int) -> Any:
+    """The same images over and over, until an epoch has so many steps."""
+    files = given.files
+    while ceil(len(files) / given.batch_size) < steps:
+        files = (*files, *given.files)
+    return replace(given, files=files)

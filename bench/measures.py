@@ -250,15 +250,16 @@ def _cold_start_s(steady: Sequence[EpochRecord]) -> float | None:
 def _breakdown(steady: Sequence[EpochRecord]) -> Breakdown | None:
     if not steady:
         return None
-    scale = 1 / (NS_PER_S * len(steady))
-    epoch_s = scale * sum(epoch.epoch_ns for epoch in steady)
-    boundary_s = scale * sum(epoch.head_ns + epoch.tail_ns for epoch in steady)
+    scale = NS_PER_S * len(steady)
+    epoch_ns = sum(epoch.epoch_ns for epoch in steady)
+    boundary_ns = sum(epoch.head_ns + epoch.tail_ns for epoch in steady)
+    steps_s, boundary_s = (epoch_ns - boundary_ns) / scale, boundary_ns / scale
     if any(epoch.wait_ns is None or epoch.compute_ns is None for epoch in steady):
-        return Breakdown(epoch_s, None, None, boundary_s, epoch_s - boundary_s)
-    wait_s = scale * sum(sum(epoch.wait_ns or ()) for epoch in steady)
-    compute_s = scale * sum(sum(epoch.compute_ns or ()) for epoch in steady)
-    other_s = epoch_s - wait_s - compute_s - boundary_s
-    return Breakdown(epoch_s, wait_s, compute_s, boundary_s, other_s)
+        return Breakdown(epoch_ns / scale, None, None, boundary_s, steps_s)
+    wait_ns = sum(sum(epoch.wait_ns or ()) for epoch in steady)
+    compute_ns = sum(sum(epoch.compute_ns or ()) for epoch in steady)
+    other_s = (epoch_ns - wait_ns - compute_ns - boundary_ns) / scale
+    return Breakdown(epoch_ns / scale, wait_ns / scale, compute_ns / scale, boundary_s, other_s)
 
 
 def _accuracy(good: Sequence[TrialRecord], images: int) -> Accuracy | None:

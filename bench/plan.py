@@ -14,6 +14,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bench.device_schema import DeviceTimes
+from bench.devices import times
 from bench.profile_schema import WARM_STEPS, ProfileSpec, ProfileWindow
 from bench.schema import (
     ProfileMode,
@@ -74,8 +76,12 @@ def profiles(config: RunConfig, fastest: Mapping[str, str]) -> tuple[ProfileSpec
 
 
 def starts(config: RunConfig) -> tuple[StartSpec, ...]:
-    """What must be trained before the trials, once each, for the phases that continue another."""
-    before = dict.fromkeys(start_name(phase) for phase in config.phases)
+    """What must be trained before the trials, once each, for the phases that continue another.
+
+    Nothing where the device is emulated: no phase trains there.
+    """
+    phases = () if config.device else config.phases
+    before = dict.fromkeys(start_name(phase) for phase in phases)
     return tuple(
         StartSpec(
             phase=name,
@@ -184,7 +190,12 @@ def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str
         timeout_s=config.trial_timeout_s,
         backbone=config.backbone if phase.has_backbone else "",
         weights=config.weights if phase.has_backbone else "",
+        device=_device(config, entry, phase.image_size(config.image_size)),
     )
+
+
+def _device(config: RunConfig, entry: _Entry, size: int) -> DeviceTimes | None:
+    return times(config.device, entry.phase, entry.pipeline, size) if config.device else None
 
 
 def _name(config: RunConfig, entry: _Entry, block: int, position: int, size: int) -> str:

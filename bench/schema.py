@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bench.device_schema import DeviceProfile, DeviceTimes
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Augment, AugmentForm, PipelineSpec
 
@@ -75,6 +76,8 @@ class TrialSpec:
     A ceiling trial has the variant name `ceiling_model` or `ceiling_none`, after the place of the
     augmentation (`ceiling_fused` where the model augments in fused form), and a pipeline like that.
     `backbone` and `weights` are empty where the phase trains a network from zero.
+    With a `device` the trial trains nothing: its real pipeline feeds one that only takes time, and
+    its ceiling is that device's own time.
     """
 
     name: str
@@ -92,6 +95,7 @@ class TrialSpec:
     timeout_s: float
     backbone: str = ""
     weights: str = ""
+    device: DeviceTimes | None = None
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "image_size", "timeout_s"):
@@ -291,6 +295,7 @@ class RunConfig:
         until_accuracy: the validation accuracy to which time and epochs are counted; None is the
             best that every variant of a phase reached.
         audit_data: whether the images were looked through for what makes accuracies optimistic.
+        device: what every trial of the run is emulated on; None is the machine's own, measured.
     """
 
     suite: str
@@ -314,6 +319,7 @@ class RunConfig:
     start_epochs: int = 8
     until_accuracy: float | None = None
     audit_data: bool = False
+    device: DeviceProfile | None = None
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ def hyperparameters(spec: TrialSpec) -> dict[str, str]:
     pipeline = spec.pipeline
     axes = {f.name: axis_text(f.name, getattr(pipeline, f.name)) for f in fields(pipeline)}
     rest = {name: str(getattr(spec, name)) for name in _REST}
+    if spec.device:
+        rest["emulated device"] = spec.device.name
     return {"variant": spec.variant, "phase": spec.phase, **axes, **rest}
 
 

@@ -12,14 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 from bench.accounting import accounted, peak_rss_bytes, versions
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
-from bench.given import image_files, read_files, training_input
+from bench.given import image_files, read_files, repeated, training_input
 from bench.requests import (
     ProfileRequest,
     ProofRequest,
@@ -57,7 +56,8 @@ def main(arguments: list[str]) -> int:
         elif path.name.endswith(".profile.json"):
             _profile(decode(path.read_bytes(), ProfileRequest, str(path)))
         else:
-            _run(decode(path.read_bytes(), TrialRequest, str(path)))
+            trial = decode(path.read_bytes(), TrialRequest, str(path))
+            (_emulate if trial.spec.device else _run)(trial)
     except (BenchError, LeafmodelError) as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
@@ -75,6 +75,30 @@ def _run(request: TrialRequest) -> None:
         return _train(request.spec, given, files, request.start)
 
     write_whole(Path(request.out), encode(accounted(_ready(request.spec.seed), train)))
+
+
+def _emulate(request: TrialRequest) -> None:
+    """Feed a device that only takes time; its ceiling is known, so that nothing is imported."""
+    from bench import emulation
+
+    spec = request.spec
+    is_ceiling = spec.kind is TrialKind.CEILING
+
+    def feed() -> TrialRecord:
+        given = training_input(read_files(request.files), spec, request.work)
+        if is_ceiling:
+            return emulation.ceiling(spec, len(given.files))
+        from leafmodel.pipelines.build import build
+
+        begin_ns = time.perf_counter_ns()
+        pipeline = build(spec.pipeline, given)
+        build_ns = time.perf_counter_ns() - begin_ns
+        source = emulation.Feed(pipeline.drain, pipeline.callbacks)
+        record = emulation.run(spec, source, lambda done: _announce("epoch", done, spec.epochs))
+        return replace(record, build_ns=build_ns, loader_epoch_ns=_drain(pipeline, spec))
+
+    ready = (lambda: None) if is_ceiling else _ready(spec.seed)
+    write_whole(Path(request.out), encode(accounted(ready, feed)))
 
 
 def _start(request: StartRequest) -> None:
@@ -130,20 +154,12 @@ def _profile(request: ProfileRequest) -> None:
         files = read_files(request.files)
         given = training_input(files, spec, request.work)
         profiler = ProfilerWindow(window, Path(request.logdir))
-        repeated = _repeated(given, window.steps_needed)
-        record = _train(spec, repeated, files, request.start, [profiler])
+        enough = repeated(given, window.steps_needed)
+        record = _train(spec, enough, files, request.start, [profiler])
         write_whole(Path(request.capture), encode(profiler.capture()))
         return record
 
     write_whole(Path(request.out), encode(accounted(_ready(spec.seed), train)))
-
-
-def _repeated(given: Any, steps: int) -> Any:
-    """The same images over and over, until an epoch has so many steps."""
-    files = given.files
-    while ceil(len(files) / given.batch_size) < steps:
-        files = (*files, *given.files)
-    return replace(given, files=files)
 
 
 def _train(

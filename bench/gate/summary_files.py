@@ -82,12 +82,16 @@ class Images:
 
 @dataclass(frozen=True)
 class Workload:
-    """What every trial of a run was given; `backbone` is empty if no phase has a pretrained one."""
+    """What every trial of a run was given; `backbone` is empty if no phase has a pretrained one.
+
+    `device` is the one that was emulated, empty where the machine's own was measured.
+    """
 
     batch_size: int
     image_size: int
     augment: bool
     backbone: str
+    device: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.measures import VariantResult
-from bench.report import canvas, formats, phase_figures, profile_figures, tables, waterfall_figure
+from bench.report import (
+    canvas,
+    emulated,
+    formats,
+    phase_figures,
+    profile_figures,
+    tables,
+    waterfall_figure,
+)
 from bench.report.canvas import GREY, INK
 from bench.results import RunResults
 
@@ -30,6 +38,7 @@ def figures(results: RunResults) -> Mapping[str, bytes]:
     made = {name: draw(results) for name, draw in _FIGURES.items()}
     drawn = {name: figure for name, figure in made.items() if figure is not None}
     drawn |= profile_figures.figures(results) | waterfall_figure.figures(results)
+    emulated.stamp(results.run.config, drawn)
     return {name: canvas.png(figure) for name, figure in drawn.items()}
 
 

@@ -18,6 +18,11 @@ def accuracy(results: RunResults) -> str:
     if not results.variants:
         return ""
     title = "## Accuracy: speed never alone"
+    if results.run.config.device:
+        return (
+            f"{title}\n\nAn emulated device learns nothing: this run says what a pipeline gives in "
+            "time, and only a run on a real device says what it costs in accuracy."
+        )
     if not any(item.accuracy for item in results.variants):
         return f"{title}\n\nNo validation accuracy was measured: what the speed cost is unknown."
     baseline = results.run.config.claim.baseline

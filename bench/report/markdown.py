@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bench.claim import ClaimAudit, ClaimVerdict
 from bench.measures import VariantResult
 from bench.report import (
+    emulated,
     evaluation,
     formats,
     learning,
@@ -25,16 +26,22 @@ from bench.stats import MIN_BLOCKS
 
 def markdown(results: RunResults) -> str:
     """The whole report, ending in a newline."""
-    return "\n\n".join(text for section in _SECTIONS if (text := section(results))) + "\n"
+    text = "\n\n".join(text for section in _SECTIONS if (text := section(results))) + "\n"
+    return emulated.marked(results.run.config, text)
 
 
 def _opening(results: RunResults) -> str:
     claim = results.claim.claim
     title = (
         f"# Is {claim.candidate} {formats.target(claim.target)} times as fast as "
-        f"{claim.baseline} here? **{results.claim.verdict.capitalize()}**"
+        f"{claim.baseline} {emulated.place(results.run.config).asked}? "
+        f"**{results.claim.verdict.capitalize()}**"
     )
-    parts = [title, " ".join(verdict.sentences(results)) + _other_phases(results)]
+    parts = [
+        title,
+        emulated.banner(results.run.config),
+        " ".join(verdict.sentences(results)) + _other_phases(results),
+    ]
     if results.missing:
         done = f"{results.recorded} of {len(results.run.plan)}"
         parts.append(f"**This run is not complete**: {done} planned trials have a record.")
@@ -44,7 +51,7 @@ def _opening(results: RunResults) -> str:
     if any(item.speedup for item in results.variants):
         parts.append("![Speedup of each variant](figures/speedup.png)")
     parts.append(_overview(results))
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _other_phases(results: RunResults) -> str:
@@ -90,6 +97,8 @@ def _overview_row(results: RunResults, item: VariantResult) -> list[str]:
 
 
 def _words(results: RunResults) -> str:
+    if results.run.config.device:
+        return emulated.words()
     images = max((item.images for item in results.variants), default=0)
     epochs = max((item.epochs for item in results.variants), default=0)
     return (
@@ -115,7 +124,10 @@ def _audit(results: RunResults, audit: ClaimAudit) -> str:
             f"{claim.candidate} is {formats.target(claim.target)}x as fast as {claim.baseline}"
             + (f" ({audit.phase})" if len(results.phases) > 1 else ""),
         ],
-        ["measured speedup", formats.times_interval(audit.speedup)],
+        [
+            "emulated speedup" if results.run.config.device else "measured speedup",
+            formats.times_interval(audit.speedup),
+        ],
         ["most that any pipeline could give", formats.times_interval(audit.ceiling)],
         ["verdict", audit.verdict],
     ]
@@ -168,6 +180,7 @@ _SECTIONS: tuple[Callable[[RunResults], str], ...] = (
     profiles.profiles,
     numbers.first_and_amortised,
     numbers.ceilings,
+    emulated.device,
     provenance.fairness,
     provenance.findings,
     learning.accuracy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.claim import ClaimAudit
 from bench.measures import VariantResult
-from bench.report import formats
+from bench.report import emulated, formats
 from bench.results import RunResults
 
 
@@ -44,11 +44,12 @@ def _cell(results: RunResults, variant: str, phase: str) -> str:
 
 
 def _sentence(results: RunResults, audit: ClaimAudit) -> str:
-    parts = [_bound(audit), _best(results, audit), _cached(results, audit)]
+    bound = emulated.place(results.run.config).bound
+    parts = [_bound(audit, bound), _best(results, audit), _cached(results, audit)]
     return f"**{audit.phase}**: " + " ".join(part for part in parts if part)
 
 
-def _bound(audit: ClaimAudit) -> str:
+def _bound(audit: ClaimAudit, bound: str) -> str:
     baseline, ceiling = audit.claim.baseline, audit.ceiling
     if ceiling is None:
         return "Its compute ceiling was not measured, so how much a pipeline could give is unknown."
@@ -57,7 +58,7 @@ def _bound(audit: ClaimAudit) -> str:
     if ceiling.median >= 1.2:
         matters += "what a pipeline can gain"
     return (
-        f"the model's own arithmetic takes {share} of {baseline}'s epoch, so {matters}: at most "
+        f"{bound} takes {share} of {baseline}'s epoch, so {matters}: at most "
         f"{formats.times_interval(ceiling)}."
     )
 

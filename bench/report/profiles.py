@@ -38,6 +38,8 @@ def _with_spans(results: RunResults, phase: str) -> tuple[ProfileResult, ...]:
 
 
 def _none(results: RunResults) -> str:
+    if results.run.config.device:
+        return "An emulated device has no step to profile: what it takes is listed further below."
     if results.run.config.profile is ProfileMode.NONE:
         return (
             "No step was profiled in this run, so what happens inside one is not shown: add "

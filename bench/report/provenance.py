@@ -276,6 +276,9 @@ def run_command(config: RunConfig) -> list[str]:
         options["--start-epochs"] = str(config.start_epochs)
     if config.until_accuracy is not None:
         options["--until-accuracy"] = f"{config.until_accuracy:g}"
+    if config.device is not None:
+        options["--device"] = config.device.name
+        options.pop("--profile")  # an emulated run has none, and is refused one
     words = [word for option in options.items() for word in option]
     flags = {
         "--skip-bad": config.skip_bad,

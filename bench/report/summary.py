@@ -39,7 +39,10 @@ def summary(results: RunResults) -> dict[str, Any]:
         },
         "environment": run.environment,
         "data": {"fingerprint": run.data.fingerprint, "train_images": run.data.train_images},
+        "emulated": run.config.device is not None,
+        "device": run.config.device,
         "workload": {
+            "device": run.config.device.name if run.config.device else "",
             "batch_size": run.config.batch_size,
             "image_size": run.config.image_size,
             "augment": run.config.augment,

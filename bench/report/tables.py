@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from bench.compare import HORIZONS
 from bench.measures import VariantResult
-from bench.report import formats
+from bench.report import emulated, formats
 from bench.results import RunResults
 from leafmodel.pipelines.facts import ProofStatus
 
@@ -28,7 +28,9 @@ VERDICT_HEADER = [
 
 def verdict_rows(results: RunResults) -> list[Row]:
     """The table that a terminal shows: the header first, then a row a (variant, phase)."""
-    return [VERDICT_HEADER, *(_verdict_row(results, item) for item in results.variants)]
+    first, *rest = VERDICT_HEADER
+    header = [emulated.heading(results.run.config, first), *rest]
+    return [header, *(_verdict_row(results, item) for item in results.variants)]
 
 
 def _verdict_row(results: RunResults, item: VariantResult) -> Row:
@@ -77,12 +79,16 @@ def on_purpose(results: RunResults, variant: str) -> str:
 
 
 def csv_text(results: RunResults) -> str:
-    """One row a (variant, phase) and ceiling, with every number unrounded."""
+    """One row a (variant, phase) and ceiling, with every number unrounded.
+
+    The last column names the emulated device, and is empty where everything was measured.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow([*_COLUMNS, "emulated_device"])
+    device = results.run.config.device
     for item in (*results.variants, *results.ceilings):
-        values = [get(item) for get in _COLUMNS.values()]
+        values = [*(get(item) for get in _COLUMNS.values()), device.name if device else None]
         writer.writerow(["" if value is None else value for value in values])
     return out.getvalue()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.claim import ClaimAudit, ClaimVerdict
-from bench.report import formats, parts
+from bench.report import emulated, formats, parts
+from bench.report.emulated import Place
 from bench.results import RunResults
 from bench.stats import MAX_FORESEEABLE_BLOCKS
 
@@ -11,11 +14,12 @@ from bench.stats import MAX_FORESEEABLE_BLOCKS
 def sentences(results: RunResults) -> tuple[str, str]:
     """What was measured beside the claim, and the most that was to be had: in the first phase."""
     phase = f" of {results.claim.phase}" if len(results.phases) > 1 else ""
-    opening = parts.opening(results.run, "On this machine")
-    return measured(results.claim, phase, opening), possible(results.claim)
+    place = emulated.place(results.run.config)
+    place = replace(place, opening=parts.opening(results.run, place.opening))
+    return measured(results.claim, place, phase), possible(results.claim, place)
 
 
-def measured(audit: ClaimAudit, phase: str = "", opening: str = "On this machine") -> str:
+def measured(audit: ClaimAudit, place: Place, phase: str = "") -> str:
     """The speedup of the claim's candidate and what follows; `phase` says which phase's epochs."""
     claim, speedup = audit.claim, audit.speedup
     if speedup is None:
@@ -24,42 +28,42 @@ def measured(audit: ClaimAudit, phase: str = "", opening: str = "On this machine
             f"{claim.baseline} cannot be told: {'; '.join(audit.reasons)}."
         )
     fast = (
-        f"{opening} {claim.candidate} is {formats.times(speedup.median)[:-1]} times as fast "
+        f"{place.opening} {claim.candidate} is {formats.times(speedup.median)[:-1]} times as fast "
         f"as {claim.baseline} per epoch{phase}"
     )
     if speedup.low is not None:
         fast += f" (95% interval {formats.span(speedup)})"
-    return f"{fast}{_consequence(audit)}."
+    return f"{fast}{_consequence(audit, place)}."
 
 
-def possible(audit: ClaimAudit) -> str:
+def possible(audit: ClaimAudit, place: Place) -> str:
     """The most that any input pipeline could give here."""
     ceiling = audit.ceiling
     if ceiling is None:
-        return "How much any input pipeline could give here was not measured."
+        return f"How much any input pipeline could give {place.here} was not measured."
     times = formats.times(ceiling.median)[:-1]
     share = formats.percent(min(1.0, 1 / ceiling.median))
-    because = f"the model's own arithmetic takes {share} of {audit.claim.baseline}'s epoch"
+    because = f"{place.bound} takes {share} of {audit.claim.baseline}'s epoch"
     if ceiling.low is None:
         return (
-            f"The most that any input pipeline could give here is about {times} times (too few "
-            f"blocks to be sure), because {because}."
+            f"The most that any input pipeline could give {place.here} is about {times} times (too "
+            f"few blocks to be sure), because {because}."
         )
     if not audit.ceiling_holds:
         return (
-            "How much any input pipeline could give here is not known: the candidate was faster "
-            "than the measured ceiling, so one of the two is wrong."
+            f"How much any input pipeline could give {place.here} is not known: the candidate was "
+            "faster than the measured ceiling, so one of the two is wrong."
         )
     return (
-        f"No input pipeline can be more than about {times} times as fast here "
+        f"No input pipeline can be more than about {times} times as fast {place.here} "
         f"({formats.span(ceiling)}), because {because}."
     )
 
 
-def _consequence(audit: ClaimAudit) -> str:
+def _consequence(audit: ClaimAudit, place: Place) -> str:
     wanted = f"{formats.target(audit.claim.target)} times"
     if audit.verdict is ClaimVerdict.SUPPORTED:
-        return f", so the claim of {wanted} holds here"
+        return f", so the claim of {wanted} holds {place.here}"
     if audit.verdict is ClaimVerdict.UNDECIDED:
         return f"; the claim of {wanted} is undecided, because {undecided_because(audit)}"
     return f", not {wanted}"

@@ -276,3 +276,31 @@ def test_an_unknown_backbone_is_refused_before_anything_runs() -> None:
     config = make_config("quick", {"phases": "transfer", "backbone": "efficientnet_lite9"})
     with pytest.raises(ConfigError, match=r"--backbone, --weights: .*efficientnet_lite9"):
         for_machine(config, ())
+
+
+def test_an_emulated_run_names_its_device_and_profiles_nothing() -> None:
+    config = make_config("smoke", {"device": "emulated:step=51ms"})
+    assert config.device is not None
+    assert config.device.name == "emulated:step=51ms"
+    assert config.profile is ProfileMode.NONE
+    assert make_config("smoke").device is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"profile": "all"}, "--profile is about training, and an emulated device trains nothing"),
+        ({"until_accuracy": "0.9"}, "--until-accuracy is about training"),
+        ({"start_epochs": 3}, "--start-epochs is about training"),
+        ({"phases": "transfer", "variants": "default,in_model,feature_cache"}, "'feature_cache'"),
+        ({"device": "p100_class", "image_size": 128}, "no step time for phase cnn in float32"),
+        ({"device": "p100_class", "phases": "transfer"}, "no step time for phase transfer"),
+        ({"device": "emulated:step=51"}, "--device: step must be a time"),
+    ],
+)
+def test_what_an_emulated_run_cannot_have_is_refused(overrides: dict[str, Any], says: str) -> None:
+    assert says in refused("smoke", {"device": "emulated:step=51ms", "image_size": 256} | overrides)
+
+
+def test_our_devices_are_listed() -> None:
+    assert {row["name"] for row in listing("devices")} == {"images_1250", "p100_class"}

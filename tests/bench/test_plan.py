@@ -3,8 +3,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from bench import plan
+from bench.devices import device as parse_device
 from bench.schema import ProfileMode, RunConfig, TrialKind
+from bench.values import Given
 from leafmodel.pipelines.spec import Augment, AugmentForm, Loader
 from tests.bench.samples import run_config
 
@@ -191,3 +195,22 @@ def test_without_augmentation_a_feature_cache_keeps_one_pass() -> None:
     several = "feature_cache+augment=model+feature_passes=4"
     config = replace(phases_config(), variants=(several,), augment=False)
     assert plan.pipelines(config)[several].feature_passes == 1
+
+
+def test_every_trial_of_an_emulated_run_has_its_devices_times_and_none_of_a_measured_run() -> None:
+    device = parse_device(Given("emulated:step=50ms,augment=3ms", "--device"))
+    trials = plan.build(replace(CONFIG, device=device))
+    assert [spec.name for spec in trials] == list(GOLDEN)
+    seconds = {spec.variant: spec.device.step_s for spec in trials if spec.device}
+    assert seconds == pytest.approx(
+        {"default": 0.05, "plain": 0.05, "in_model": 0.053}
+        | {"ceiling_none": 0.05, "ceiling_model": 0.053}
+    )
+    assert all(spec.device is None for spec in plan.build(CONFIG))
+
+
+def test_an_emulated_run_trains_nothing_to_continue_from() -> None:
+    config = replace(CONFIG, phases=("finetune",))
+    device = parse_device(Given("emulated:step=50ms", "--device"))
+    assert [start.phase for start in plan.starts(config)] == ["transfer"]
+    assert plan.starts(replace(config, device=device)) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import tensorflow as tf
 from bench import worker
 from bench.accounting import VERSIONED_PACKAGES
 from bench.codec import decode, encode
+from bench.device_schema import DeviceTimes
 from bench.errors import EXIT_OK, EXIT_USAGE
 from bench.profile_schema import Capture, ProfileSpec, ProfileWindow
 from bench.requests import ProfileRequest, ProofRequest, TrialRequest, WorkerFiles
@@ -126,6 +128,37 @@ def test_resident_images_have_no_loader_to_time(files: Path, tmp_path: Path) -> 
     request = _trial(tmp_path, files, TrialKind.TRAIN, "resident", epochs=1)
     assert worker.main([str(request)]) == EXIT_OK
     assert _record(tmp_path).loader_epoch_ns == ()
+
+
+@pytest.mark.parametrize("variant", ["default", "cache_prefetch", "resident"])
+def test_an_emulated_trial_feeds_its_device_and_trains_nothing(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], variant: str
+) -> None:
+    record = _emulated(tmp_path, files, TrialKind.TRAIN, variant)
+    assert record.status is TrialStatus.OK
+    assert [epoch.images for epoch in record.epochs] == [10, 10]
+    # Batches of 4, 4 and 2 images, at 0.1 ms a step and 0.1 ms an image.
+    assert [epoch.compute_ns for epoch in record.epochs] == [(500_000, 500_000, 300_000)] * 2
+    assert all(epoch.val_accuracy is epoch.loss is None for epoch in record.epochs)
+    assert record.test_accuracy is None
+    assert len(record.loader_epoch_ns) == (0 if variant == "resident" else worker.LOADER_EPOCHS)
+    assert record.cpu_ns > 0
+    told = capsys.readouterr().out.split("\n")
+    assert [line for line in told if line.startswith("@")] == ["@epoch 1 2", "@epoch 2 2"]
+
+
+def test_the_ceiling_of_a_device_is_its_own_time(files: Path, tmp_path: Path) -> None:
+    record = _emulated(tmp_path, files, TrialKind.CEILING, ceiling_variant(Augment.NONE))
+    assert [epoch.epoch_ns for epoch in record.epochs] == [1_300_000] * 2
+
+
+def _emulated(tmp_path: Path, files: Path, kind: TrialKind, variant: str) -> TrialRecord:
+    path = _trial(tmp_path, files, kind, variant)
+    request = decode(path.read_bytes(), TrialRequest, str(path))
+    device = DeviceTimes("d", step_s=1e-4, image_s=1e-4, transfer_s=0, byte_s=0, ahead=2)
+    path.write_bytes(encode(replace(request, spec=replace(request.spec, device=device))))
+    assert worker.main([str(path)]) == EXIT_OK
+    return _record(tmp_path)
 
 
 def test_proofs_are_written_one_by_one(
