@@ -14,6 +14,7 @@ import click
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
 from bench.gate.commands import check, compare
 from bench.gate.history_commands import history
+from bench.map_command import claim_map
 from bench.training.commands import evaluate, predict, train
 from bench.tuning.commands import tune
 from leafmodel.errors import LeafmodelError
@@ -287,5 +288,5 @@ def doctor(as_json: bool) -> int:
 
 
 cli.add_command(tune)
-for _command in (train, evaluate, predict, check, compare, history):
+for _command in (train, evaluate, predict, check, compare, history, claim_map):
     cli.add_command(_command)

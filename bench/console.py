@@ -13,6 +13,7 @@ import msgspec
 if TYPE_CHECKING:
     from bench.doctor import Diagnosis
     from bench.explaining import Explained
+    from bench.mapping import Sweep
     from bench.rendering import Rendered
     from bench.reporting import Report
     from bench.session import Outcome
@@ -172,6 +173,20 @@ def explained(found: Explained, as_json: bool) -> None:
         aside(f"{found.failed} trials failed and count for nothing; the report says why.")
     for error in found.broken:
         aside(f"Left out: {error}")
+
+
+def claim_map(sweep: Sweep, out: str | None, as_json: bool) -> None:
+    """Print for which devices the claim holds, and where the map lies if it was written."""
+    from bench.report import claim_map as maps
+
+    path = maps.write(sweep, Path(out)) if out else None
+    if as_json:
+        json(maps.summary(sweep))
+        return
+    for item in sweep.maps:
+        table(maps.rows(item), maps.HEADER)
+        text(f"\n{item.phase}: {' '.join(maps.sentences(item))}\n")
+    text(f"Claim map: {path}" if path else "With --out DIR the map is written, with its figure.")
 
 
 def _waterfall(found: Explained, ladder: Waterfall) -> None:

@@ -6,17 +6,12 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from bench import emulation, plan
-from bench.devices import device
 from bench.gate import travel
 from bench.gate.summary_files import parse
 from bench.report import canvas
@@ -27,51 +22,17 @@ from bench.report.summary import summary_json
 from bench.report.tables import csv_text, verdict_rows
 from bench.report.verdict import sentences
 from bench.results import RunResults, compute
-from bench.schema import ProfileMode, TrialKind, TrialRecord, TrialSpec
 from bench.tensorboard_logs import hyperparameters
-from bench.values import Given
-from tests.bench.samples import SECOND, proof_records, run_record
+from tests.bench.emulated_samples import emulated_run, emulated_trials
+from tests.bench.samples import proof_records, run_record
 
 GOLDEN = Path(__file__).parent / "golden" / "report-emulated.md"
 NAME = "emulated:step=51ms,transfer=2ms"
-# To make one of ten batches; the device takes 53 ms for each, 51 ms of them to train.
-MAKE_MS = {"default": 400, "plain": 140, "in_model": 20}
 
 
 def results(name: str = NAME) -> RunResults:
-    measured = run_record(variants=tuple(MAKE_MS), profile=ProfileMode.NONE)
-    config = replace(measured.config, device=device(Given(name, "--device")))
-    run = replace(measured, config=config, plan=plan.build(config))
-    return compute(run, [_trial(spec) for spec in run.plan], proof_records(run))
-
-
-def _trial(spec: TrialSpec) -> TrialRecord:
-    """On a clock that moves as batches are made, and as somebody sleeps."""
-    if spec.kind is TrialKind.CEILING:
-        return replace(emulation.ceiling(spec, images=640), **WHOLE)
-    now_ns = 0
-
-    def sleep(seconds: float) -> None:
-        nonlocal now_ns
-        now_ns += round(seconds * 1e9)
-
-    def batches() -> Iterator[Any]:
-        slower = 1 + 0.01 * spec.block
-        for _ in range(10):
-            sleep(slower * MAKE_MS[spec.variant] / 1000)
-            yield np.zeros((64, 8), np.uint8), np.zeros(64, np.int32)
-
-    clock = emulation.Clock(lambda: now_ns, sleep)
-    record = emulation.run(spec, emulation.Feed(batches), lambda _done: None, clock)
-    return replace(record, loader_epoch_ns=(MAKE_MS[spec.variant] * 10_000_000,), **WHOLE)
-
-
-WHOLE: dict[str, Any] = {
-    "wall_ns": 20 * SECOND,
-    "cpu_ns": 10 * SECOND,
-    "peak_rss_bytes": 600_000_000,
-    "versions": {},
-}
+    run = emulated_run(name)
+    return compute(run, emulated_trials(run), proof_records(run))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,189 @@
+"""The claim map as sentences, tables and files: formatting only. Everything in it is emulated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.claim_map import ClaimMap, MapPoint
+from bench.errors import StoreError
+from bench.mapping import Sweep
+from bench.plan import as_file_name
+from bench.report import formats
+from bench.report.emulated import MARK
+from bench.report.summary import interval
+from bench.store import write_whole
+
+MAP_VERSION = 1
+HEADER = (
+    f"The device trains, images/s ({MARK})",
+    "Times as fast",
+    "Expected of the loaders alone",
+    "Most that any pipeline could give",
+)
+
+
+def write(sweep: Sweep, out: Path) -> Path:
+    """Write `claim-map.md`, `claim-map.json` and a figure a phase; gives the Markdown's path.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    from bench.report import canvas, claim_map_figure
+
+    files = {
+        "claim-map.md": markdown(sweep).encode(),
+        "claim-map.json": msgspec.json.format(msgspec.json.encode(summary(sweep)), indent=1)
+        + b"\n",
+        **{figure_name(item): canvas.png(claim_map_figure.draw(item)) for item in sweep.maps},
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            write_whole(out / name, data)
+    except OSError as error:
+        raise StoreError(f"The claim map cannot be written to {out}: {error}.") from error
+    return out / "claim-map.md"
+
+
+def figure_name(found: ClaimMap) -> str:
+    """Of a phase's figure."""
+    return f"claim-map-{as_file_name(found.phase)}.png"
+
+
+def markdown(sweep: Sweep) -> str:
+    """The maps of a sweep, ending in a newline."""
+    claim = sweep.config.claim
+    target = formats.target(claim.target)
+    parts = [
+        f"# For which devices is {claim.candidate} {target} times as fast as {claim.baseline}?",
+        "> **Emulated**, not measured on devices: real pipelines, on real files and cores, feed a "
+        "device that only takes time. No model was trained.",
+    ]
+    for item in sweep.maps:
+        parts += [f"## {item.phase}"] if len(sweep.maps) > 1 else []
+        parts += [
+            " ".join(sentences(item)),
+            f"![Speedup against device speed]({figure_name(item)})",
+            formats.table(HEADER, rows(item)),
+            *([known_table(item)] if item.known else []),
+        ]
+    runs = ", ".join(f"`{run}`" for run in sweep.runs)
+    parts.append(
+        "*Times as fast*: with its 95% interval, from one emulated run each. *Expected*: what a "
+        "two-stage queue gives where each pipeline makes a batch as fast as it does with no model. "
+        "The last column: the same baseline against the device's own time. Device speeds are of "
+        f"full batches without augmentation. Runs: {runs}."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def sentences(found: ClaimMap) -> list[str]:
+    """For which devices the claim holds, and what bounds it at each end."""
+    return [_verdict(found), _ends(found)]
+
+
+def rows(found: ClaimMap) -> list[list[str]]:
+    """A row a device speed, the slowest first."""
+    return [_row(found, point) for point in found.points]
+
+
+def known_table(found: ClaimMap) -> str:
+    """The devices of the profiles that come with leafbench, by their speed."""
+    lines = [
+        [item.name, " to ".join(dict.fromkeys(map(formats.rate, (item.low, item.high))))]
+        for item in found.known
+    ]
+    return formats.text_table(["Device profile", "Images/s"], lines)
+
+
+def summary(sweep: Sweep) -> dict[str, Any]:
+    """The maps as plain values, for programs."""
+    return {
+        "schema_version": MAP_VERSION,
+        "emulated": True,
+        "runs": sweep.runs,
+        "claim": sweep.config.claim,
+        "maps": [
+            {
+                "phase": item.phase,
+                "batch_size": item.batch_size,
+                "verdict": " ".join(sentences(item)),
+                "crossing_images_per_s": item.crossing,
+                "loaders": item.loaders,
+                "points": [_point(item, point) for point in item.points],
+                "known_devices": item.known,
+            }
+            for item in sweep.maps
+        ],
+    }
+
+
+def _point(found: ClaimMap, point: MapPoint) -> dict[str, Any]:
+    return {
+        "images_per_s": point.images_per_s,
+        "speedup": interval(point.speedup),
+        "expected": found.expected(point.images_per_s),
+        "ceiling": interval(point.ceiling),
+    }
+
+
+def _row(found: ClaimMap, point: MapPoint) -> list[str]:
+    return [
+        formats.rate(point.images_per_s),
+        formats.times_interval(point.speedup),
+        formats.times(found.expected(point.images_per_s)),
+        formats.times_interval(point.ceiling),
+    ]
+
+
+def _verdict(found: ClaimMap) -> str:
+    claim, where = found.claim, found.crossing
+    target = f"{formats.target(claim.target)} times as fast as {claim.baseline}"
+    swept = (
+        f"{formats.rate(found.slowest.images_per_s)} to {formats.rate(found.fastest.images_per_s)}"
+    )
+    with_ = "With these cores and files, and an emulated device,"
+    if where.at is None:
+        return (
+            f"{with_} {claim.candidate} is not {target} on any device of the sweep ({swept} "
+            f"images/s); on the fastest it is {formats.times_interval(found.fastest.speedup)}."
+        )
+    if where.at <= found.slowest.images_per_s:
+        swept = f"on every device of the sweep ({swept} images/s)"
+        return f"{with_} {claim.candidate} is {target} {swept}."
+    return (
+        f"{with_} {claim.candidate} is {target} where the device trains more than about "
+        f"{formats.rate(where.at)} images/s{_band(found)}."
+    )
+
+
+def _band(found: ClaimMap) -> str:
+    """By the interval's ends: below the one refuted, above the other supported."""
+    where = found.crossing
+    if where.earliest is None:
+        return " (too few blocks for an interval)"
+    refuted = f"refuted below {formats.rate(where.earliest)}"
+    if where.earliest <= found.slowest.images_per_s:
+        refuted = "refuted nowhere in the sweep"
+    if where.latest is None:
+        return f" ({refuted}, supported nowhere in the sweep)"
+    return f" ({refuted}, supported from {formats.rate(where.latest)})"
+
+
+def _ends(found: ClaimMap) -> str:
+    slow, loaders = found.slowest, found.loaders
+    text = (
+        f"At {formats.rate(slow.images_per_s)} images/s, where the device sets the pace, it is "
+        f"{formats.times_interval(slow.speedup)}"
+    )
+    if slow.ceiling is not None:
+        text += f", and no pipeline could give more than {formats.times(slow.ceiling.median)}"
+    if loaders is None:
+        return f"{text}. What the pipelines alone would give was not timed."
+    return (
+        f"{text}. However fast the device, it tends to {formats.times(loaders.speedup)}: the "
+        "pipelines alone."
+    )
