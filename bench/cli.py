@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from bench.device_commands import device
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
 from bench.gate.commands import check, compare
 from bench.gate.history_commands import history
@@ -288,5 +289,5 @@ def doctor(as_json: bool) -> int:
 
 
 cli.add_command(tune)
-for _command in (train, evaluate, predict, check, compare, history, claim_map):
+for _command in (train, evaluate, predict, check, compare, history, claim_map, device):
     cli.add_command(_command)

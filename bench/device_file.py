@@ -99,6 +99,11 @@ def _precision(given: Given) -> str:
     return str(given.value)
 
 
+def rate(given: Given) -> float:
+    """Bytes a second."""
+    return _number(given, SLOWEST_BYTES_PER_S, FASTEST_BYTES_PER_S, "bytes a second")
+
+
 def _seconds_a_byte(table: _Table) -> Range:
     """A rate of bytes a second, as the time of one byte."""
     if not {"step_s", "bytes_per_s"} & table.raw.keys():
@@ -106,8 +111,13 @@ def _seconds_a_byte(table: _Table) -> Range:
             f"{table.where} says nothing: give bytes_per_s (host to device), or step_s with value "
             "= 0 if the time of a step holds the transfer."
         )
-    rate = table.range("bytes_per_s", SLOWEST_BYTES_PER_S, FASTEST_BYTES_PER_S, "bytes a second")
-    return rate if rate is FREE else Range(1 / rate.high, 1 / rate.low, rate.source)
+    found = table.range("bytes_per_s", rate)
+    return found if found is FREE else Range(1 / found.high, 1 / found.low, found.source)
+
+
+def duration(given: Given) -> float:
+    """Seconds."""
+    return _number(given, 0.0, LONGEST_S, "seconds")
 
 
 class _Table:
@@ -150,9 +160,7 @@ class _Table:
             for number, item in enumerate(found, 1)
         )
 
-    def range(
-        self, key: str, least: float = 0.0, most: float = LONGEST_S, unit: str = "seconds"
-    ) -> Range:
+    def range(self, key: str, parse: Callable[[Given], float] = duration) -> Range:
         """A number with its source: `value`, or `low` and `high`; free where it is left out."""
         if key not in self.raw:
             return FREE
@@ -160,7 +168,7 @@ class _Table:
         ends = ("value", "value") if "value" in table.raw else ("low", "high")
         if "value" in table.raw and {"low", "high"} & table.raw.keys():
             raise ConfigError(f"{table.where}: give value, or low and high, not both.")
-        low, high = (_number(table.need(end), least, most, unit) for end in ends)
+        low, high = (parse(table.need(end)) for end in ends)
         if low > high:
             raise ConfigError(
                 f"{table.where}: low is {low:g}, above high, which is {high:g}: swap them."
@@ -169,6 +177,7 @@ class _Table:
 
 
 def _number(given: Given, least: float, most: float, unit: str) -> float:
+    """A finite number within bounds."""
     value = given.value
     if (
         isinstance(value, bool)

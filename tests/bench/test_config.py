@@ -303,4 +303,4 @@ def test_what_an_emulated_run_cannot_have_is_refused(overrides: dict[str, Any], 
 
 
 def test_our_devices_are_listed() -> None:
-    assert {row["name"] for row in listing("devices")} == {"images_1250", "p100_class"}
+    assert {row["name"] for row in listing("devices")} == {"cpu_2core", "images_1250", "p100_class"}
