@@ -15,7 +15,7 @@ from bench.device_commands import device
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
 from bench.gate.commands import check, compare
 from bench.gate.history_commands import history
-from bench.map_command import claim_map
+from bench.map_command import claim_map, sweep_like
 from bench.training.commands import evaluate, predict, train
 from bench.tuning.commands import tune
 from leafmodel.errors import LeafmodelError
@@ -289,5 +289,6 @@ def doctor(as_json: bool) -> int:
 
 
 cli.add_command(tune)
+cli.add_command(sweep_like(run))
 for _command in (train, evaluate, predict, check, compare, history, claim_map, device):
     cli.add_command(_command)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.rendering import Rendered
     from bench.reporting import Report
     from bench.session import Outcome
+    from bench.sweep import Swept
     from bench.tensorboard_server import View
     from bench.trace_diff import TraceDiff
     from bench.waterfall import Waterfall
@@ -187,6 +188,17 @@ def claim_map(sweep: Sweep, out: str | None, as_json: bool) -> None:
         table(maps.rows(item), maps.HEADER)
         text(f"\n{item.phase}: {' '.join(maps.sentences(item))}\n")
     text(f"Claim map: {path}" if path else "With --out DIR the map is written, with its figure.")
+
+
+def swept(ended: Swept, as_json: bool) -> None:
+    """Print the map of a sweep that ended, or how to go on with one that did not."""
+    if ended.sweep is None:
+        aside("Interrupted; nothing that was timed is lost. Go on with the same command.")
+        return
+    claim_map(ended.sweep, str(ended.folder), as_json)
+    failed = sum(run.failed for run in ended.runs)
+    if failed:
+        aside(f"{failed} trials failed; the reports of their runs say why.")
 
 
 def _waterfall(found: Explained, ladder: Waterfall) -> None:

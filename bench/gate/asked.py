@@ -64,7 +64,13 @@ class Asked:
         if "variants" in given:
             first = names(Given(given["variants"], "--variants"))[0]
             given |= {"baseline": first, "candidate": first}
-        return make_config(self.suite, given)
+        config = make_config(self.suite, given)
+        if config.device is not None:
+            raise ConfigError(
+                f"The suite {self.suite} emulates a device, and a gate compares trainings: leave "
+                "device out of the suite."
+            )
+        return config
 
     def options(self) -> GateOptions:
         """The suite's options, with what the command line says on top.
