@@ -16,6 +16,7 @@ from bench.errors import ConfigError
 from bench.schema import ClaimSpec, ProfileMode
 from bench.values import parse_target
 from bench.variants import VARIANTS
+from leafmodel.pipelines.spec import AugmentForm
 from leafmodel.training.phases import PHASES
 
 GOOD = """\
@@ -40,21 +41,25 @@ def refused(suite: str, overrides: dict[str, Any] | None = None) -> str:
 
 
 def test_our_suites_are_listed_cheapest_first() -> None:
-    assert suite_names() == ("smoke", "quick", "phases", "race", "full", "paper")
+    assert suite_names() == ("smoke", "gate", "quick", "phases", "race", "full", "paper")
 
 
 @pytest.mark.parametrize("name", suite_names())
 def test_our_suites_are_valid_and_say_what_they_are(name: str) -> None:
     config = make_config(name)
     assert config.suite == name
-    assert config.claim == ClaimSpec(7.0, "default", "in_model")
+    baseline = "in_model" if name == "gate" else "default"  # a gate audits no claim
+    assert config.claim == ClaimSpec(7.0, baseline, "in_model")
     assert config.phases == {"phases": tuple(PHASES), "race": ("transfer",)}.get(name, ("cnn",))
     assert suite_summary(name)
 
 
-def test_quick_has_every_variant_of_the_cnn_and_paper_the_size_of_the_claim() -> None:
+def test_quick_has_every_stock_variant_of_the_cnn_and_paper_the_size_of_the_claim() -> None:
     needs_backbone = [n for n, v in VARIANTS.items() if v.pipeline.needs_frozen_backbone]
-    assert make_config("quick").variants == tuple(n for n in VARIANTS if n not in needs_backbone)
+    fused = [n for n, v in VARIANTS.items() if v.pipeline.augment_form is AugmentForm.FUSED]
+    assert make_config("quick").variants == tuple(
+        name for name in VARIANTS if name not in (*needs_backbone, *fused)
+    )
     assert set(needs_backbone) < set(make_config("phases").variants)
     paper = make_config("paper")
     assert (paper.images, paper.batch_size, paper.epochs) == (17_728, 64, 20)
@@ -213,7 +218,7 @@ def test_everything_can_be_listed(what: str) -> None:
 def test_the_suites_about_one_phase_at_length_profile_what_tells() -> None:
     modes = {name: make_config(name).profile for name in suite_names()}
     assert modes == {
-        **dict.fromkeys(("smoke", "phases", "race"), ProfileMode.NONE),
+        **dict.fromkeys(("smoke", "gate", "phases", "race"), ProfileMode.NONE),
         **dict.fromkeys(("quick", "full", "paper"), ProfileMode.AUTO),
     }
     assert make_config("smoke", {"profile": "all", "profile_steps": 40}).profile is ProfileMode.ALL
