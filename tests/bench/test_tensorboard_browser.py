@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -114,7 +113,7 @@ def links(run: Path) -> Iterator[Mapping[str, str]]:
         printed.append(line.strip().split(": ", maxsplit=1))
     started = psutil.Process(child.pid).children(recursive=True)
     yield dict(printed)
-    child.send_signal(signal.SIGINT)
+    child.terminate()  # SIGINT is ignored in whatever a script starts in the background
     assert child.wait(WAIT_S) == 0
     child.stdout.close()
     assert len(started) > 0
