@@ -51,7 +51,7 @@ def decide(
         if (kept / VERDICT).is_file():
             continue
         progress.note(f"--- {case.name} ({case.number + 1} of {len(cases)})")
-        scratch = folder / "work"
+        scratch = folder.parent / "work"
         shutil.rmtree(scratch, ignore_errors=True)
         asked = Asked(
             against="HEAD",

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.codec import decode
 from bench.gate.schema import Verdict, VerdictRecord
-from bench.report.canvas import GREY, LEGEND, clean, figure, png
+from bench.report.canvas import GREY, clean, figure, legend_above, png
 from bench.report.formats import percent, seconds, table
 from bench.stats import wilson
 from bench.store import write_whole
@@ -157,12 +157,13 @@ def _figure(made: Sequence[Made], found: Sequence[Simulated]) -> bytes:
     left.plot(_PERCENT, _by_size(made, _regression), "k^", markersize=8, label="gate, live")
     left.set(xlabel="head slower by, %", ylabel="called a regression", ylim=(-0.03, 1.03))
     left.axvline(5, color=GREY, linestyle=":", zorder=0)
-    left.legend(loc="center right", **LEGEND)
+    legend_above(left, columns=2)  # within the axes, its marks would look like decisions
     for item in made:
         right.plot(100 * _size(item.kind), item.spent_s / 60, "k^", alpha=0.4)
     right.axhline(15, color=GREY, linestyle=":", zorder=0)
     right.set(xlabel="head slower by, %", ylabel="live decision, minutes", ylim=(0, 16))
     for axes in (left, right):
+        axes.set_xlim(-1, 100 * max(SIZES) + 1)
         clean(axes)
     return png(drawn)
 
