@@ -164,7 +164,8 @@ class ProcessRunner:
             environment=lambda _began_ns: child_environment(side.tree),
             cwd=side.tree.folder,
         )
-        return {path.stem: _proof(path) for path in sorted(folder.glob("*.json"))}
+        proofs = map(_proof, sorted(folder.glob("*.json")))
+        return {proof.variant: proof for proof in proofs}
 
 
 def subjects(config: RunConfig, common: Sequence[str]) -> tuple[Subject, ...]:

@@ -22,7 +22,7 @@ from bench.gate.metrics import Metric
 from bench.gate.options import GateOptions
 from bench.gate.pairs import PLANTED, BlockValues
 from bench.gate.schema import Change, Estimate, SelfTest, Verdict
-from bench.gate.untimed import broken, failed, faults, unmeasured
+from bench.gate.untimed import broken, failed, faults, unmeasured, unproved
 from bench.schema import VariantProof
 
 # Fresh blocks that must confirm a regression.
@@ -36,7 +36,10 @@ class Runner(Protocol):
     """What measures: real processes, or a fake in tests."""
 
     def prove(self) -> Mapping[Role, Mapping[str, VariantProof]]:
-        """Each side's variants by name; those that could not be proved at all are missing."""
+        """Each side's variants by name; those whose proof could not be made are missing.
+
+        Nothing of a side whose pipelines cannot be proved by anybody.
+        """
 
     def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockValues:
         """Measure one block, put it on disk, and say what it comes to."""
@@ -107,6 +110,7 @@ class _Gate:
         self._note = note
         self._notes: list[str] = []
         self._broken: list[Change] = []
+        self._unproved: list[Change] = []
         self._blocks: dict[Subject, list[BlockValues]] = {s: [] for s in task.subjects}
         self._confirmed: dict[tuple[Subject, str], str] = {}
         self._denied: set[tuple[Subject, str]] = set()
@@ -120,6 +124,8 @@ class _Gate:
         """Prove both sides' variants, once."""
         proofs = self._runner.prove()
         for variant in dict.fromkeys(subject.variant for subject in self._task.subjects):
+            if missing := [role for role in proofs if variant not in proofs[role]]:
+                self._unproved.append(unproved(variant, missing))
             ours = faults(proofs.get(Role.HEAD, {}).get(variant))
             theirs = faults(proofs.get(Role.REFERENCE, {}).get(variant))
             if ours and not theirs:
@@ -165,7 +171,8 @@ class _Gate:
 
     def decided(self) -> Decided:
         """The verdict on what was measured."""
-        changes = tuple(chain(self._broken, *map(self._changes, self._blocks)))
+        timed = map(self._changes, self._blocks)
+        changes = tuple(chain(self._broken, self._unproved, *timed))
         wanted = self._task.options.self_test
         self_test = self._self_test() if wanted and not self._broken else None
         verdict, reasons = conclude(changes, self_test, self_test_wanted=wanted)

@@ -20,16 +20,27 @@ def faults(proof: VariantProof | None) -> str:
     return "; ".join(f"{c.check}: expected {c.expected}, found {c.found}" for c in bad)
 
 
+def _who(role: str) -> str:
+    """A role as the reader knows it: the reference runs twice."""
+    return "the head" if role == Role.HEAD else "the reference"
+
+
 def broken(variant: str, found: str) -> Change:
     """A variant whose proof failed at the head alone."""
     return _untimed(variant, "proof", Verdict.REGRESSION, f"no longer what it says: {found}")
 
 
+def unproved(variant: str, roles: Sequence[Role]) -> Change:
+    """A variant whose proof could not be made: whatever its times say, it is no pass."""
+    sides = " and of ".join(map(_who, roles))
+    why = f"the proof of {sides} could not be made: the log of that process says why"
+    return _untimed(variant, "proof", Verdict.INCONCLUSIVE, why)
+
+
 def failed(subject: Subject, blocks: Sequence[BlockValues]) -> Change:
     """A subject that was given up, because a side could not be trained."""
     last = [block for block in blocks if block.failed][-1]
-    who = "the head" if last.failed is Role.HEAD else "the reference"
-    why = f"{who} could not be trained: {last.why}"
+    why = f"{_who(last.failed)} could not be trained: {last.why}"
     return _untimed(str(subject), "training", Verdict.NOTHING, why)
 
 

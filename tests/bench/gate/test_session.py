@@ -155,6 +155,26 @@ def test_a_fault_that_the_reference_had_too_is_a_note() -> None:
 @pytest.mark.parametrize(
     ("role", "who"), [(Role.REFERENCE, "the reference"), (Role.HEAD, "the head")]
 )
+def test_a_side_whose_proof_could_not_be_made_is_timed_but_never_passes(
+    role: Role, who: str
+) -> None:
+    good = {"in_model": proof(ProofStatus.OK)}
+    proofs = {Role.REFERENCE: good, Role.HEAD: good} | {role: {}}
+    runner = FakeRunner(quiet(), proofs)
+    decided = run(runner)
+    assert decided.verdict is Verdict.INCONCLUSIVE
+    assert f"in_model, proof: the proof of {who} could not be made" in decided.reasons[0]
+    assert runner.measured
+
+
+def test_a_side_that_could_not_be_proved_can_still_be_a_regression() -> None:
+    proofs = {Role.REFERENCE: {"in_model": proof(ProofStatus.OK)}, Role.HEAD: {}}
+    assert run(FakeRunner(quiet(0.3), proofs)).verdict is Verdict.REGRESSION
+
+
+@pytest.mark.parametrize(
+    ("role", "who"), [(Role.REFERENCE, "the reference"), (Role.HEAD, "the head")]
+)
 def test_a_side_that_crashes_measures_nothing(role: Role, who: str) -> None:
     runner = FakeRunner(lambda n, _: made.broken_block(n, role, "ValueError: no such layer"))
     decided = run(runner)
