@@ -20,9 +20,9 @@ def faults(proof: VariantProof | None) -> str:
     return "; ".join(f"{c.check}: expected {c.expected}, found {c.found}" for c in bad)
 
 
-def _who(role: str) -> str:
+def _who(role: Role | None) -> str:
     """A role as the reader knows it: the reference runs twice."""
-    return "the head" if role == Role.HEAD else "the reference"
+    return "the head" if role is Role.HEAD else "the reference"
 
 
 def broken(variant: str, found: str) -> Change:
