@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.codec import decode
+from bench.gate.metrics import Metric
 from bench.gate.schema import Verdict, VerdictRecord
 from bench.report.canvas import GREY, clean, figure, legend_above, png
 from bench.report.formats import percent, seconds, table
@@ -25,11 +26,12 @@ REPORT, FIGURE = "REPORT.md", "decisions.png"
 
 @dataclass(frozen=True)
 class Made:
-    """A live decision."""
+    """A live decision; by how much the head's steady epochs were longer, as it was measured."""
 
     kind: str
     verdict: Verdict
     spent_s: float
+    epoch_change: float | None
 
 
 def write(out: Path, live: Mapping[str, VerdictRecord], simulated: Path) -> None:
@@ -39,12 +41,14 @@ def write(out: Path, live: Mapping[str, VerdictRecord], simulated: Path) -> None
     if simulated.exists():
         found = decode(simulated.read_bytes(), Simulations, str(simulated))
     write_whole(out / FIGURE, _figure(made, found.decisions if found else ()))
-    write_whole(out / REPORT, markdown(made, found, next(iter(live.values()))).encode())
+    write_whole(out / REPORT, markdown(made, found, tuple(live.values())).encode())
 
 
-def markdown(made: Sequence[Made], found: Simulations | None, one: VerdictRecord) -> str:
-    """The report; `one` is any of the live verdicts, for machine and versions."""
-    parts = [_INTRODUCTION.format(**_facts(one)), f"![decisions]({FIGURE})"]
+def markdown(
+    made: Sequence[Made], found: Simulations | None, records: Sequence[VerdictRecord]
+) -> str:
+    """The report; `records` are the live verdicts, for machines and versions."""
+    parts = [_INTRODUCTION.format(**_facts(records)), f"![decisions]({FIGURE})"]
     told = _LIVE.format(made=len(made), planned=len(cases()))
     parts += ["## Live decisions", _live_table(made), told]
     if found:
@@ -74,15 +78,16 @@ _INTRODUCTION = """\
 # How often is the gate wrong?
 
 `leafbench check`, tried on {machine}, shared with other work, with the
-suite `gate` and a budget of {budget} a decision; leafbench {version}, commit {commit} against
-itself. The head is made slower by holding its whole process for a share of each step's time
+suite `gate` and a budget of {budget} a decision; leafbench {version}, each commit against itself:
+{commit}. The head is made slower by holding its whole process for a share of each step's time
 (`model`: behind the update; `pipeline`: before the batch) or of the epoch's (`boundary`). Rerun:
 `python -m benchmarks.gate_campaign live`, then `simulate`, then `report`; `live` goes on where it
 was stopped."""
 
 _LIVE = """\
 {made} of the {planned} planned decisions are made. `called` is the share called a regression, with
-its 95 % interval (Wilson 1927). Raw epochs and the verdict of each decision are in `live/`."""
+its 95 % interval (Wilson 1927); `measured` is by how much the head's epochs were longer, the median
+of the decisions' own estimates. Raw epochs and the verdict of each decision are in `live/`."""
 
 _SIMULATED = """\
 The gate's own loop over {blocks} recorded blocks of the live decisions between equal
@@ -95,23 +100,33 @@ is pytest-benchmark's rule `mean:5%`, a second job's epochs against a first one'
 given the blocks that the gate took for its own decision."""
 
 
-def _facts(one: VerdictRecord) -> dict[str, str]:
-    machine = one.environment
-    cores = f"{machine.cores} CPU cores ({machine.cpu_model}), no GPU" if machine else "one machine"
+def _facts(records: Sequence[VerdictRecord]) -> dict[str, str]:
     return {
-        "machine": cores,
-        "budget": seconds(one.budget_s),
-        "version": one.leafbench_version,
-        "commit": f"`{one.head.commit[:10]}`",
+        "machine": _listed(_machine(record) for record in records),
+        "budget": _listed(seconds(record.budget_s) for record in records),
+        "version": _listed(record.leafbench_version for record in records),
+        "commit": _listed(f"`{record.head.commit[:10]}`" for record in records),
     }
 
 
+def _machine(record: VerdictRecord) -> str:
+    machine = record.environment
+    return f"{machine.cores} CPU cores ({machine.cpu_model}), no GPU" if machine else "one machine"
+
+
+def _listed(texts: Iterable[str]) -> str:
+    """Each of them once, in the order of time."""
+    return " and ".join(dict.fromkeys(texts))
+
+
 def _live(name: str, record: VerdictRecord) -> Made:
-    return Made(name.partition("-")[2], record.verdict, record.spent_s or 0.0)
+    epoch = next((item.change for item in record.changes if item.metric == Metric.EPOCH), None)
+    kind = name.partition("-")[2]
+    return Made(kind, record.verdict, record.spent_s or 0.0, epoch.value if epoch else None)
 
 
 def _live_table(made: Sequence[Made]) -> str:
-    header = ("head", "decisions", *map(str, Verdict), "called", "median time")
+    header = ("head", "decisions", *map(str, Verdict), "called", "measured", "median time")
     groups = [(kind, [item for item in made if item.kind == kind]) for kind in kinds(made)]
     return table(header, [_live_row(kind, own) for kind, own in groups])
 
@@ -121,7 +136,9 @@ def _live_row(kind: str, own: Sequence[Made]) -> tuple[str, ...]:
     middle = statistics.median(item.spent_s for item in own)
     shown = map(str, counts.values())
     called = _share(counts[Verdict.REGRESSION], len(own))
-    return (title(kind), str(len(own)), *shown, called, seconds(middle))
+    changes = [item.epoch_change for item in own if item.epoch_change is not None]
+    measured = f"{statistics.median(changes):+.1%}" if changes else "-"
+    return (title(kind), str(len(own)), *shown, called, measured, seconds(middle))
 
 
 def _simulated_table(found: Sequence[Simulated]) -> str:
