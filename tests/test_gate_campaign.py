@@ -12,7 +12,7 @@ from bench.gate.blocks import BlockRecord, Role
 from bench.gate.decision import decide
 from bench.gate.metrics import Metric
 from bench.gate.options import GateOptions
-from bench.gate.schema import Verdict, VerdictRecord
+from bench.gate.schema import Verdict
 from bench.turns import Place
 from benchmarks.gate_campaign import live, render, simulate
 from benchmarks.gate_campaign.plan import SIZES, cases
@@ -88,10 +88,10 @@ def test_a_kept_verdict_follows_from_its_raw_epochs(folder: Path) -> None:
 def test_the_report_follows_from_the_kept_decisions(tmp_path: Path) -> None:
     if not DECISIONS:
         pytest.skip("no live decision is kept in this checkout")
-    verdicts: dict[str, VerdictRecord] = {
-        folder.name: live.kept_verdict(folder) for folder in DECISIONS
+    decisions = {
+        folder.name: (live.kept_verdict(folder), live.kept_blocks(folder)) for folder in DECISIONS
     }
-    render.write(tmp_path, verdicts, CAMPAIGN / "simulated.json")
+    render.write(tmp_path, decisions, CAMPAIGN / "simulated.json")
     assert (tmp_path / render.REPORT).read_text() == (CAMPAIGN / render.REPORT).read_text()
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from bench.codec import encode
 from bench.config import make_config
 from bench.gate.asked import SUITE, Asked
-from bench.gate.schema import VerdictRecord
 from bench.progress import PlainProgress
 from bench.store import write_whole
 from bench.turns import Place
@@ -73,10 +72,11 @@ def _simulate(given: argparse.Namespace) -> None:
 
 
 def _report(given: argparse.Namespace) -> None:
-    verdicts: dict[str, VerdictRecord] = {
-        folder.name: live.kept_verdict(folder) for folder in _decisions(given.out)
+    made = {
+        folder.name: (live.kept_verdict(folder), live.kept_blocks(folder))
+        for folder in _decisions(given.out)
     }
-    render.write(given.out, verdicts, given.out / SIMULATED)
+    render.write(given.out, made, given.out / SIMULATED)
 
 
 def _decisions(out: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.codec import decode
+from bench.gate.blocks import BlockRecord
 from bench.gate.metrics import Metric
 from bench.gate.schema import Verdict, VerdictRecord
 from bench.report.canvas import GREY, clean, figure, legend_above, png
@@ -18,30 +19,45 @@ from bench.stats import wilson
 from bench.store import write_whole
 from bench.turns import Place
 from benchmarks.gate_campaign.plan import SIZES, cases
-from benchmarks.gate_campaign.simulate import Simulated, Simulations
+from benchmarks.gate_campaign.simulate import (
+    Simulated,
+    Simulations,
+    compare_fail,
+    fixed_threshold,
+)
 
 SAME, NEIGHBOUR = "same", "same-neighbour"
 REPORT, FIGURE = "REPORT.md", "decisions.png"
 
 
+Decision = tuple[VerdictRecord, Sequence[BlockRecord]]
+
+
 @dataclass(frozen=True)
 class Made:
-    """A live decision; by how much the head's steady epochs were longer, as it was measured."""
+    """A live decision, and what others would have said of the same blocks.
+
+    Attributes:
+        epoch_change: by how much the head's steady epochs were longer, as it was measured.
+    """
 
     kind: str
     verdict: Verdict
     spent_s: float
     epoch_change: float | None
+    fixed_threshold: bool
+    compare_fail: bool
 
 
-def write(out: Path, live: Mapping[str, VerdictRecord], simulated: Path) -> None:
+def write(out: Path, live: Mapping[str, Decision], simulated: Path) -> None:
     """Write the report and its figure into `out`."""
-    made = [_live(name, record) for name, record in live.items()]
+    made = [_live(name, *decision) for name, decision in live.items()]
     found = None
     if simulated.exists():
         found = decode(simulated.read_bytes(), Simulations, str(simulated))
+    records = [record for record, _ in live.values()]
     write_whole(out / FIGURE, _figure(made, found.decisions if found else ()))
-    write_whole(out / REPORT, markdown(made, found, tuple(live.values())).encode())
+    write_whole(out / REPORT, markdown(made, found, records).encode())
 
 
 def markdown(
@@ -50,10 +66,10 @@ def markdown(
     """The report; `records` are the live verdicts, for machines and versions."""
     parts = [_INTRODUCTION.format(**_facts(records)), f"![decisions]({FIGURE})"]
     told = _LIVE.format(made=len(made), planned=len(cases()))
-    parts += ["## Live decisions", _live_table(made), told]
+    parts += ["## Live decisions", _live_table(made), told, _METHODS]
     if found:
         told = _SIMULATED.format(blocks=found.recorded_blocks)
-        parts += ["## Simulated decisions", told, _simulated_table(found.decisions), _METHODS]
+        parts += ["## Simulated decisions", told, _simulated_table(found.decisions)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,7 +103,8 @@ was stopped."""
 _LIVE = """\
 {made} of the {planned} planned decisions are made. `called` is the share called a regression, with
 its 95 % interval (Wilson 1927); `measured` is by how much the head's epochs were longer, the median
-of the decisions' own estimates. Raw epochs and the verdict of each decision are in `live/`."""
+of the decisions' own estimates; `time` is the median of a decision. Raw epochs and the verdict of
+each decision are in `live/`."""
 
 _SIMULATED = """\
 The gate's own loop over {blocks} recorded blocks of the live decisions between equal
@@ -119,14 +136,21 @@ def _listed(texts: Iterable[str]) -> str:
     return " and ".join(dict.fromkeys(texts))
 
 
-def _live(name: str, record: VerdictRecord) -> Made:
+def _live(name: str, record: VerdictRecord, blocks: Sequence[BlockRecord]) -> Made:
     epoch = next((item.change for item in record.changes if item.metric == Metric.EPOCH), None)
     kind = name.partition("-")[2]
-    return Made(kind, record.verdict, record.spent_s or 0.0, epoch.value if epoch else None)
+    return Made(
+        kind,
+        record.verdict,
+        record.spent_s or 0.0,
+        epoch.value if epoch else None,
+        fixed_threshold(blocks),
+        compare_fail(blocks),
+    )
 
 
 def _live_table(made: Sequence[Made]) -> str:
-    header = ("head", "decisions", *map(str, Verdict), "called", "measured", "median time")
+    header = ("head", "decisions", *map(str, Verdict), "called", *_OTHERS, "measured", "time")
     groups = [(kind, [item for item in made if item.kind == kind]) for kind in kinds(made)]
     return table(header, [_live_row(kind, own) for kind, own in groups])
 
@@ -138,11 +162,12 @@ def _live_row(kind: str, own: Sequence[Made]) -> tuple[str, ...]:
     called = _share(counts[Verdict.REGRESSION], len(own))
     changes = [item.epoch_change for item in own if item.epoch_change is not None]
     measured = f"{statistics.median(changes):+.1%}" if changes else "-"
-    return (title(kind), str(len(own)), *shown, called, measured, seconds(middle))
+    others = _others(own)
+    return (title(kind), str(len(own)), *shown, called, *others, measured, seconds(middle))
 
 
 def _simulated_table(found: Sequence[Simulated]) -> str:
-    header = ("head", "decisions", "called", "pass", "medians", "compare-fail", "median time")
+    header = ("head", "decisions", "called", "pass", *_OTHERS, "time")
     groups = [(kind, [item for item in found if item.kind == kind]) for kind in kinds(found)]
     return table(header, [_simulated_row(kind, own) for kind, own in groups])
 
@@ -154,10 +179,19 @@ def _simulated_row(kind: str, own: Sequence[Simulated]) -> tuple[str, ...]:
         f"{count:,}",
         _share(sum(map(_regression, own)), count),
         percent(sum(item.verdict is Verdict.PASS for item in own) / count),
-        percent(sum(item.fixed_threshold for item in own) / count),
-        percent(sum(item.compare_fail for item in own) / count),
+        *_others(own),
         seconds(statistics.median(item.spent_s for item in own)),
     )
+
+
+_OTHERS = ("medians", "compare-fail")
+
+
+def _others(own: Sequence[Made | Simulated]) -> tuple[str, str]:
+    """The shares that other methods call a regression, in the order of `_OTHERS`."""
+    medians = sum(item.fixed_threshold for item in own)
+    compared = sum(item.compare_fail for item in own)
+    return percent(medians / len(own)), percent(compared / len(own))
 
 
 def _share(part: int, whole: int) -> str:
