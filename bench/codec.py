@@ -13,8 +13,17 @@ T = TypeVar("T")
 
 
 def encode(record: object) -> bytes:
-    """The record as indented JSON, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    """The record as indented JSON, ending in a newline.
+
+    Raises:
+        RecordError: it holds the name of a file or folder that is not UTF-8, as JSON must be.
+    """
+    try:
+        return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    except UnicodeEncodeError as error:
+        raise RecordError(
+            f"Records are UTF-8, and {error.object!a} is not: rename that file or folder."
+        ) from error
 
 
 def decode(data: bytes, kind: type[T], where: str) -> T:

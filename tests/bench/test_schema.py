@@ -179,3 +179,8 @@ def test_augmentation_in_the_pipeline_leaves_the_model_bare(augment: Augment, na
 def test_a_fused_augmentation_in_the_model_has_a_ceiling_of_its_own() -> None:
     assert ceiling_variant(Augment.MODEL, AugmentForm.FUSED) == "ceiling_fused"
     assert ceiling_variant(Augment.PIPELINE, AugmentForm.FUSED) == "ceiling_none"
+
+
+def test_a_name_that_is_not_utf_8_is_refused_by_name_and_without_a_traceback() -> None:
+    with pytest.raises(RecordError, match=r"'leaves\\udcff' is not: rename"):
+        encode(replace(RECORD, started_at="leaves\udcff"))
