@@ -18,6 +18,7 @@ from bench.requests import WorkerFiles
 from bench.store import (
     AUDIT,
     TEMPORARY,
+    StoredRun,
     read,
     read_record,
     require_run,
@@ -74,9 +75,29 @@ def _held(folder: Path) -> Iterator[Share]:
                 f"{folder} has records that cannot be read:\n{listed}\nGo on with it (leafbench "
                 f"run --resume {folder}) and merge again."
             )
+        _require_named(folder, stored)
         yield Share(folder, stored, read_record(folder / "split.json", WorkerFiles))
     finally:
         os.close(lock)
+
+
+def _require_named(folder: Path, stored: StoredRun) -> None:
+    """Refuse records whose file has another name than they have: that name becomes a path."""
+    names = {
+        "trials": [record.spec.name for record in stored.trials],
+        "proofs": [proof.variant for proof in stored.proofs],
+        "profiles": [profile.spec.trial.name for profile in stored.profiles],
+        "starts": [as_file_name(start.spec.phase) for start in stored.starts],
+    }
+    for kind, said in names.items():
+        files = sorted(path.stem for path in (folder / kind).glob("*.json"))
+        odd = sorted({*said} ^ {*files}) or sorted(n for n in said if said.count(n) > 1)
+        if odd:
+            raise MergeError(
+                f"{folder / kind}: expected each record in the file of its own name, found "
+                f"{odd[0]!r} only as one of the two. It was put or changed there: take it out "
+                f"(leafbench run --resume {folder} makes it again), and merge again."
+            )
 
 
 @contextmanager
@@ -128,7 +149,18 @@ def _write_starts(merged: Merged, folder: Path) -> None:
 
 
 def _copy(source: Path, target: Path, path: str, new: str = "") -> None:
-    """A file of a shard, where it has it; what is no record may have been removed."""
+    """A file of a shard, where it has it; what is no record may have been removed.
+
+    Raises:
+        MergeError: the path leads out of the shard's folder.
+    """
+    root = source.resolve()
+    if ".." in Path(path).parts or not (root / path).resolve().is_relative_to(root):
+        raise MergeError(
+            f"{source}: expected only files of that folder in its records, found {path!r}, which "
+            "leads out of it. A record or a link was put or changed there: take it out, and merge "
+            "again."
+        )
     if (source / path).is_file():
         place = target / (new or path)
         place.parent.mkdir(parents=True, exist_ok=True)

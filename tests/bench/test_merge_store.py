@@ -16,8 +16,17 @@ from bench.codec import encode
 from bench.errors import MergeError, StoreError
 from bench.hold import hold
 from bench.merge_store import merge_folders
-from bench.schema import ProfileMode, RunConfig, Shard
-from bench.store import read
+from bench.profile_schema import ProfileRecord
+from bench.schema import (
+    ProfileMode,
+    RunConfig,
+    RunRecord,
+    Shard,
+    TrialRecord,
+    TrialSpec,
+    VariantProof,
+)
+from bench.store import read, read_record
 from bench.tensorboard_server import missing
 from tests.bench.fakes import NOON, FakeExecutor, leaves, small_config, tools
 from tests.bench.samples import environment
@@ -162,6 +171,88 @@ def test_records_that_cannot_be_read_are_named(make: Callable[..., Path], out: P
     assert f"leafbench run --resume {second}" in str(caught.value)
     session.resume(second, tools(FakeExecutor()))
     assert len(read(merged(out, first, second)).trials) == 15
+
+
+def changed(path: Path, kind: type[Any], change: Callable[[Any], Any]) -> None:
+    path.write_bytes(encode(change(read_record(path, kind))))
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/escaped", "b00-00-other", "."])
+def test_a_trial_goes_by_the_name_of_its_file(
+    make: Callable[..., Path], out: Path, name: str
+) -> None:
+    first = make(1)
+    planned = read(first).run.plan[0].name
+
+    def renamed(spec: TrialSpec) -> TrialSpec:
+        return replace(spec, name=name) if spec.name == planned else spec
+
+    def replanned(run: RunRecord) -> RunRecord:
+        return replace(run, plan=tuple(map(renamed, run.plan)))
+
+    changed(first / "run.json", RunRecord, replanned)  # a plan that agrees makes it no better
+    trial = first / "trials" / f"{planned}.json"
+    changed(trial, TrialRecord, lambda record: replace(record, spec=renamed(record.spec)))
+    before = sorted(out.parent.parent.rglob("*"))
+    with pytest.raises(MergeError) as caught:
+        merged(out, first)
+    assert f"{first / 'trials'}: expected each record in the file of its own name" in str(
+        caught.value
+    )
+    assert sorted(out.parent.parent.rglob("*")) == before
+
+
+def test_a_second_record_of_a_trial_is_refused(make: Callable[..., Path], out: Path) -> None:
+    first = make(1)
+    one, other, *_ = sorted((first / "trials").iterdir())
+    other.write_bytes(one.read_bytes())
+    with pytest.raises(MergeError, match=f"found '{other.stem}' only as one of the two"):
+        merged(out, first)
+
+
+def test_a_proof_goes_by_the_name_of_its_file(make: Callable[..., Path], out: Path) -> None:
+    first = make(1)
+    proof = first / "proofs" / "in_model.json"
+    changed(proof, VariantProof, lambda found: replace(found, variant="../in_model"))
+    with pytest.raises(MergeError, match=r"proofs: expected .* found '\.\./in_model'"):
+        merged(out, first)
+
+
+def test_a_profile_goes_by_the_name_of_its_file(make: Callable[..., Path], out: Path) -> None:
+    first = make(1, profile=ProfileMode.ALL)
+    (first / "profiles" / "in_model-cnn.json").rename(first / "profiles" / "other.json")
+    with pytest.raises(MergeError, match=r"profiles: expected .* found 'in_model-cnn'"):
+        merged(out, first)
+
+
+@pytest.mark.parametrize("trace", ["../secret", "tensorboard/../../secret", "{parent}/secret"])
+def test_a_trace_that_leads_out_of_its_shard_is_not_copied(
+    make: Callable[..., Path], out: Path, trace: str
+) -> None:
+    first = make(1, profile=ProfileMode.ALL)
+    (first.parent / "secret").write_text("not ours")
+    path = trace.format(parent=first.parent)
+    changed(
+        first / "profiles" / "in_model-cnn.json",
+        ProfileRecord,
+        lambda found: replace(found, trace=path),
+    )
+    with pytest.raises(MergeError) as caught:
+        merged(out, first)
+    assert f"found {path!r}, which leads out of it" in str(caught.value)
+    assert not out.exists()
+
+
+def test_a_link_that_leads_out_of_its_shard_is_not_followed(
+    make: Callable[..., Path], out: Path
+) -> None:
+    first = make(1)
+    (first.parent / "secret").write_text("not ours")
+    name = read(first).trials[0].spec.name
+    (first / "logs" / f"{name}.log").symlink_to(first.parent / "secret")
+    with pytest.raises(MergeError, match=f"found 'logs/{name}.log', which leads out of it"):
+        merged(out, first)
+    assert not out.exists()
 
 
 def test_what_is_no_run_is_refused(make: Callable[..., Path], out: Path, tmp_path: Path) -> None:
