@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 import psutil
 
+from bench.backends import PACKAGES, Backend
 from bench.requests import SPAWNED_VARIABLE
 from bench.schema import TrialRecord
 
@@ -63,9 +64,9 @@ def peak_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def versions() -> dict[str, str]:
+def versions(backend: Backend = Backend.TENSORFLOW) -> dict[str, str]:
     """The installed version of each package that a training's speed depends on."""
-    return {package: version(package) for package in VERSIONED_PACKAGES}
+    return {package: version(package) for package in (*VERSIONED_PACKAGES, *PACKAGES[backend])}
 
 
 def _spawned_ns() -> int:

@@ -163,6 +163,9 @@ def data_check(folder: str, as_json: bool) -> int:
     help="Emulate: the real pipelines feed a device that only takes time, emulated:step=51ms or a "
     "profile (list devices); trains nothing.",
 )
+@click.option(
+    "--backend", metavar="tensorflow|jax|torch", help="What Keras trains on.  [tensorflow]"
+)
 @click.option("--shard", metavar="I/N", help="Make only the I-th of N shares; see merge.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 @_as_json

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plan, values
+from bench.backends import Backend
 from bench.devices import device, profile_names, profile_summary
 from bench.errors import ConfigError
 from bench.profile_schema import FEWEST_STEPS, MOST_STEPS
@@ -46,6 +47,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "until_accuracy": None,
     "audit_data": False,
     "device": None,
+    "backend": Backend.TENSORFLOW,
 }
 
 
@@ -69,6 +71,7 @@ def make_config(
     config = RunConfig(suite=suite, claim=claim, **{**_DEFAULTS, **parsed})
     _check_claim(config)
     _check_phases(config)
+    config = _on_backend(config, overrides or {})
     return _on_device(config, overrides or {}) if config.device else config
 
 
@@ -184,6 +187,27 @@ def _check_phases(config: RunConfig) -> None:
             )
 
 
+def _on_backend(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a run on another backend than TensorFlow, whose steps nobody profiles.
+
+    What a profile tells is read from events of TensorFlow's own steps: on JAX a trace shows no
+    fetch of a batch, and PyTorch writes traces of another kind.
+    """
+    if config.backend is Backend.TENSORFLOW:
+        return config
+    if config.device is not None:
+        raise ConfigError(
+            f"--backend {config.backend} is about training, and an emulated device trains nothing: "
+            "leave out --backend, or --device."
+        )
+    if overrides.get("profile") not in (None, ProfileMode.NONE):
+        raise ConfigError(
+            f"--profile reads TensorFlow's steps, and this run is on {config.backend.label}: leave "
+            "it out, or leave out --backend."
+        )
+    return replace(config, profile=ProfileMode.NONE)
+
+
 def _on_device(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
     """The configuration of an emulated run: nothing trains in it, and no step can be profiled."""
     for key in ("profile", "until_accuracy", "start_epochs"):
@@ -237,6 +261,7 @@ _PARSERS: Mapping[str, Callable[[values.Given], Any]] = {
     "until_accuracy": values.accuracy,
     "audit_data": values.flag,
     "device": device,
+    "backend": values.backend,
     "target": values.target,
     "baseline": values.text,
     "candidate": values.text,

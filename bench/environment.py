@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench.backends import PACKAGES as BACKEND_PACKAGES
+from bench.backends import Backend
 from bench.schema import Environment
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow", "opencv-python-headless", "msgspec")
@@ -24,7 +26,6 @@ _WORK = b"leafbench" * 1_000_000
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 _CPU_INFO = Path("/proc/cpuinfo")
 _MEMORY_MAX = Path("/sys/fs/cgroup/memory.max")
-BACKEND = "tensorflow"  # the executor gives every trial this one
 HARDWARE = frozenset({"cpu_model", "cores", "memory", "gpus"})  # the keys that are the machine
 _MUST_MATCH = ("cpu_model", "cores", "backend", "python")
 
@@ -38,17 +39,21 @@ class Difference:
     theirs: str
 
 
-def read() -> Environment:
-    """This machine as it is now; takes a fifth of a second to measure its noise."""
+def read(backend: Backend = Backend.TENSORFLOW) -> Environment:
+    """This machine as it is now; takes a fifth of a second to measure its noise.
+
+    Args:
+        backend: that Keras trains on; its packages are among the versions.
+    """
     return Environment(
         platform=platform.platform(),
         cpu_model=cpu_model(),
         cores=cores(),
         memory_bytes=memory_bytes(),
         gpus=gpus(),
-        backend=BACKEND,
+        backend=str(backend),
         python=platform.python_version(),
-        versions=versions(),
+        versions=versions(backend),
         noise=noise(),
         load_1min=os.getloadavg()[0],
         clock_resolution_ns=max(1, round(time.get_clock_info("perf_counter").resolution * 1e9)),
@@ -90,9 +95,9 @@ def leafbench_version() -> str:
     return _version("leafbench") or "0+not-installed"
 
 
-def versions() -> dict[str, str]:
+def versions(backend: Backend = Backend.TENSORFLOW) -> dict[str, str]:
     """The packages that decide what is measured, those of them that are installed."""
-    found = {name: _version(name) for name in PACKAGES}
+    found = {name: _version(name) for name in (*PACKAGES, *BACKEND_PACKAGES[backend])}
     return {name: number for name, number in found.items() if number is not None}
 
 

@@ -11,9 +11,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from bench.backends import Backend
 from bench.codec import decode, encode
 from bench.errors import RecordError
 from bench.postmortem import failure, last_words, signal_name, tail, worker_environment
@@ -108,14 +110,16 @@ class ProcessExecutor:
     ) -> Failure | None:
         path = Path(request.work) / "all.proof.json"
         log = self._logs / "proof.log"
-        ended = self._execute(self._command, request, path, log, timeout_s, on_progress)
+        ended = self._execute(
+            self._command, request, path, log, timeout_s, on_progress, request.backend
+        )
         return None if ended.well else failure(ended, log, _too_long(timeout_s))
 
     def start(self, request: StartRequest, on_progress: OnProgress) -> Failure | None:
         name = Path(request.out).stem
         path, log = Path(request.work) / f"{name}.start.json", self._logs / f"start-{name}.log"
-        timeout_s = request.spec.timeout_s
-        ended = self._execute(self._command, request, path, log, timeout_s, on_progress)
+        timeout_s, backend = request.spec.timeout_s, request.spec.backend
+        ended = self._execute(self._command, request, path, log, timeout_s, on_progress, backend)
         return None if ended.well else failure(ended, log, _too_long(timeout_s))
 
     def run(self, request: TrialRequest, on_progress: OnProgress) -> TrialRecord:
@@ -154,7 +158,9 @@ class ProcessExecutor:
         log = self._logs / f"{spec.name}.log"
         out.unlink(missing_ok=True)
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        ended = self._execute(self._command, request, path, log, spec.timeout_s, on_progress)
+        ended = self._execute(
+            self._command, request, path, log, spec.timeout_s, on_progress, spec.backend
+        )
         why = None if ended.well else failure(ended, log, _too_long(spec.timeout_s))
         if why is None:
             try:
@@ -171,6 +177,7 @@ class ProcessExecutor:
         log: Path,
         timeout_s: float,
         on_progress: OnProgress,
+        backend: Backend = Backend.TENSORFLOW,
     ) -> Ended:
         with storing(path):
             path.write_bytes(encode(request))
@@ -179,7 +186,7 @@ class ProcessExecutor:
             log,
             timeout_s,
             on_progress,
-            environment=worker_environment,
+            environment=partial(worker_environment, backend=backend),
             grace_s=self._grace_s,
         )
 

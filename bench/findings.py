@@ -3,6 +3,7 @@
 A finding says what, where, what it costs as measured, and the remedy. Each threshold is a constant
 with its reason. `bench.suspicions` holds the findings about the measurement, `bench.disturbances`
 those about the machine, `bench.shard_findings` those about a run that is split over machines,
+`bench.backend_findings` those about what trains,
 `bench.stalls` those about epoch boundaries, `bench.bottlenecks` those from profiles, and this
 module the others about the pipelines.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bench import bottlenecks, disturbances, shard_findings, stalls, suspicions
+from bench import backend_findings, bottlenecks, disturbances, shard_findings, stalls, suspicions
 from bench.evidence import INPUT_BOUND_SHARE, Evidence, Finding, Severity, where
 from bench.measures import VariantResult
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
@@ -34,6 +35,7 @@ def find(evidence: Evidence) -> tuple[Finding, ...]:
         *shard_findings.find(evidence),
         *suspicions.find(evidence),
         *disturbances.find(evidence),
+        *backend_findings.find(evidence),
         *_pipelines(evidence),
         *bottlenecks.find(evidence),
         *_frozen_augmentation(evidence),

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from bench import environment, reporting, session, shards
+from bench.backends import require_installed
 from bench.config import DEFAULT_SUITE, for_machine, make_config
 from bench.errors import ConfigError
 from bench.executor import ProcessExecutor
@@ -35,6 +36,7 @@ def run(given: Mapping[str, Any], command: tuple[str, ...], progress: Progress) 
     suite = options.pop("suite", DEFAULT_SUITE)
     out, shard_text = options.pop("out", None), options.pop("shard", None)
     config = for_machine(make_config(suite, _seeds_as_blocks(options)), environment.gpus())
+    require_installed(config.backend)
     shard = None if shard_text is None else shards.parse(shard_text, config.blocks)
     folder = Path(out) if out else default_out(suite, datetime.now(UTC), shard)
     return session.start(config, folder, ("leafbench", *command), real_tools(progress), shard)

@@ -13,6 +13,7 @@ from statistics import median
 
 from bench import stats
 from bench.compare import HORIZONS, NS_PER_S, Comparison, block_times, steady_epochs
+from bench.gpu import GpuMeans, means
 from bench.schema import EpochRecord, TrialRecord, TrialStatus
 from bench.stats import BlockTimes, Interval
 from leafmodel.pipelines.spec import PipelineSpec
@@ -113,6 +114,7 @@ class VariantResult:
     other_load_share: float | None
     traces: int
     dots: tuple[Dot, ...]
+    gpu: GpuMeans | None = None
 
     @property
     def speedup(self) -> Interval | None:
@@ -199,6 +201,7 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
         other_load_share=max((other_load(t, context.cores_of(t)) for t in good), default=None),
         traces=max((trial.traces for trial in good), default=0),
         dots=_dots(times),
+        gpu=means([trial.gpu for trial in good if trial.gpu]),
     )
 
 

@@ -92,6 +92,7 @@ def starts(config: RunConfig) -> tuple[StartSpec, ...]:
             image_size=named_phase(name).image_size(config.image_size),
             seed=trial_seed(config.seed, 0),
             timeout_s=config.trial_timeout_s,
+            backend=config.backend,
         )
         for name in before
         if name
@@ -191,6 +192,7 @@ def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str
         backbone=config.backbone if phase.has_backbone else "",
         weights=config.weights if phase.has_backbone else "",
         device=_device(config, entry, phase.image_size(config.image_size)),
+        backend=config.backend,
     )
 
 

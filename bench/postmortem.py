@@ -7,7 +7,7 @@ import re
 import signal
 from pathlib import Path
 
-from bench.environment import BACKEND
+from bench.backends import Backend
 from bench.process import Ended
 from bench.requests import SPAWNED_VARIABLE
 from bench.schema import Failure, FailureKind
@@ -19,10 +19,10 @@ _OUT_OF_MEMORY = re.compile(
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 
 
-def worker_environment(began_ns: int) -> dict[str, str]:
+def worker_environment(began_ns: int, backend: Backend = Backend.TENSORFLOW) -> dict[str, str]:
     """The environment variables of a process that works with Keras."""
     return os.environ | {
-        "KERAS_BACKEND": BACKEND,  # whatever the user's Keras is set to
+        "KERAS_BACKEND": str(backend),  # whatever the user's Keras is set to
         SPAWNED_VARIABLE: str(began_ns),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",

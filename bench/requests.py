@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bench.backends import Backend
 from bench.profile_schema import ProfileSpec
 from bench.schema import StartSpec, TrialSpec
 from leafmodel.pipelines.spec import PipelineSpec
@@ -67,6 +68,7 @@ class ProofRequest:
     files: str
     work: str
     out: str
+    backend: Backend = Backend.TENSORFLOW
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class RunResults:
         differences: of accuracy, of each variant against the baseline.
         profiles: those that were read, in the run's order; the findings tell of the others.
         causes: of each phase, the speedups taken apart.
+        devices: that the backend found, in the order of the trials.
         starts: what continuing phases began with. audit: the controls of the images, if asked for.
         failed: the failed trials. missing: planned trials without a record.
     """
@@ -70,6 +71,7 @@ class RunResults:
     starts: tuple[StartRecord, ...] = ()
     audit: AuditRecord | None = None
     causes: tuple[Explanation, ...] = ()
+    devices: tuple[str, ...] = ()
 
     @property
     def claim(self) -> ClaimAudit:
@@ -149,6 +151,7 @@ def compute(
         starts=tuple(starts),
         audit=audited,
         causes=tuple(_explained(run, trials, by_variant, variants, phase) for phase in phases),
+        devices=tuple(dict.fromkeys(name for trial in trials for name in trial.devices)),
     )
 
 

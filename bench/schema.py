@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bench.backends import Backend
 from bench.device_schema import DeviceProfile, DeviceTimes
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Augment, AugmentForm, PipelineSpec
@@ -96,6 +97,7 @@ class TrialSpec:
     backbone: str = ""
     weights: str = ""
     device: DeviceTimes | None = None
+    backend: Backend = Backend.TENSORFLOW
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "image_size", "timeout_s"):
@@ -118,6 +120,7 @@ class StartSpec:
     image_size: int
     seed: int
     timeout_s: float
+    backend: Backend = Backend.TENSORFLOW
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,24 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class GpuUse:
+    """What a GPU did while a trial trained, sampled every `period_ms` by its driver's own tool.
+
+    A series is empty where the driver does not tell.
+
+    Attributes:
+        busy_percent: share of the time in which a kernel ran.
+        memory_bytes: in use, by whatever process.
+        clock_mhz: of its multiprocessors.
+    """
+
+    period_ms: int
+    busy_percent: tuple[int, ...]
+    memory_bytes: tuple[int, ...]
+    clock_mhz: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """What one trial measured.
 
@@ -219,6 +240,8 @@ class TrialRecord:
         traces: 1, and one more for every time the training step was traced after the first epoch.
         step_clock: `begin_to_begin` (host) or how else steps were timed.
         versions: package -> version, as imported in the trial.
+        devices: that the backend found in the trial's process, each with its name.
+        gpu: what the GPU did meanwhile; None without one.
     """
 
     schema_version: int
@@ -239,6 +262,8 @@ class TrialRecord:
     traces: int = 0
     step_clock: str = "begin_to_begin"
     versions: Mapping[str, str] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+    gpu: GpuUse | None = None
 
     def __post_init__(self) -> None:
         failed = self.status is TrialStatus.FAILED
@@ -296,6 +321,7 @@ class RunConfig:
             best that every variant of a phase reached.
         audit_data: whether the images were looked through for what makes accuracies optimistic.
         device: what every trial of the run is emulated on; None is the machine's own, measured.
+        backend: that Keras trains on, in every trial of the run.
     """
 
     suite: str
@@ -320,6 +346,7 @@ class RunConfig:
     until_accuracy: float | None = None
     audit_data: bool = False
     device: DeviceProfile | None = None
+    backend: Backend = Backend.TENSORFLOW
 
 
 @dataclass(frozen=True)

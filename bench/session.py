@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench import audit, images, plan, shards, starts, tensorboard_logs
+from bench.backends import Backend
 from bench.changes import require_resumable, require_unchanged
 from bench.environment import leafbench_version
 from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED
@@ -49,14 +50,14 @@ class Tools:
 
     Attributes:
         executor: makes the executor of a run from its folder for logs.
-        environment: reads the machine.
+        environment: reads the machine, for runs on a backend.
         now: the time, in UTC.
         report: renders the report of a run folder.
     """
 
     executor: Callable[[Path], Executor]
     progress: Progress
-    environment: Callable[[], Environment]
+    environment: Callable[[Backend], Environment]
     now: Callable[[], datetime]
     report: Callable[[Path], Report]
 
@@ -118,7 +119,7 @@ def resume(folder: Path, tools: Tools) -> Outcome:
         require_resumable(run)
         done = store.completed()
         loaded = images.load(run.config, store.work, _image_steps(tools))
-        require_unchanged(run, loaded, tools.environment())
+        require_unchanged(run, loaded, tools.environment(run.config.backend))
         return _carry_out(store, run, loaded, done, tools)
 
 
@@ -133,7 +134,7 @@ def _head(
         command=command,
         config=config,
         data=loaded.summary,
-        environment=tools.environment(),
+        environment=tools.environment(config.backend),
         plan=plan.build(config),
     )
 
@@ -204,6 +205,7 @@ class _Round:
             files=self.files,
             work=self.work,
             out=str(self.store.proofs.resolve()),
+            backend=config.backend,
         )
 
 

@@ -8,21 +8,23 @@ depends on the step's logs alone would be taken before backpropagation ends.
 
 The wait of a step runs from its begin on the host to its first stamp. Both are readings of the
 real-time clock, because TensorFlow has no other inside a graph.
+
+This is how a training on TensorFlow is metered; `bench.metering` has the ways of other backends.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from bench.schema import EpochRecord
+from bench.steps import Begin, Steps, by_host, by_stamps
 
 NS_PER_S = 1_000_000_000
 Evaluate = Callable[[], tuple[float, float]]
@@ -100,8 +102,7 @@ class _Epoch:
     """The readings of an epoch under way."""
 
     begin_ns: int
-    step_begin_ns: list[int] = field(default_factory=list)
-    step_begin_real_ns: list[int] = field(default_factory=list)
+    begins: list[Begin] = field(default_factory=list)
     last_end_ns: int = 0
     validation_begin_ns: int | None = None
 
@@ -158,8 +159,8 @@ class EpochMeter(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """A step starts here; its batch has not been fetched."""
-        self._epoch.step_begin_ns.append(self._clocks.monotonic_ns())
-        self._epoch.step_begin_real_ns.append(self._clocks.real_ns())
+        at_ns = self._clocks.monotonic_ns()
+        self._epoch.begins.append(Begin(batch, at_ns, self._clocks.real_ns()))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
         """Only the last one of an epoch counts."""
@@ -176,19 +177,16 @@ class EpochMeter(keras.callbacks.Callback):
             loss, accuracy = self._evaluate()
             logs |= {"val_loss": loss, f"val_{self._accuracy}": accuracy}  # callbacks may go by it
         validated_ns = self._clocks.monotonic_ns()
-        stamps = self._stamps.take() if self._stamps else None
-        if stamps and not self.epochs:
-            self.first_batch_ns = stamps[0][0] - self._fit_begin_real_ns
-        waits = zip(stamps, self._epoch.step_begin_real_ns, strict=True) if stamps else None
+        steps = self._steps()
         self.epochs.append(
             EpochRecord(
                 epoch=epoch,
                 epoch_ns=end_ns - self._epoch.begin_ns,
-                head_ns=self._epoch.step_begin_ns[0] - self._epoch.begin_ns,
-                tail_ns=end_ns - self._epoch.last_end_ns,
-                step_ns=_steps(self._epoch),
-                wait_ns=tuple(ready - begin for (ready, _), begin in waits) if waits else None,
-                compute_ns=tuple(done - ready for ready, done in stamps) if stamps else None,
+                head_ns=steps.begin_ns - self._epoch.begin_ns,
+                tail_ns=end_ns - steps.end_ns,
+                step_ns=steps.step_ns,
+                wait_ns=steps.wait_ns,
+                compute_ns=steps.compute_ns,
                 images=self._images,
                 loss=_finite(logs.get("loss")),
                 accuracy=_finite(logs.get(self._accuracy)),
@@ -200,13 +198,17 @@ class EpochMeter(keras.callbacks.Callback):
         if self._on_epoch:
             self._on_epoch(len(self.epochs))
 
+    def _steps(self) -> Steps:
+        """The steps of the epoch that ends, by whatever was read of them."""
+        epoch = self._epoch
+        stamps = self._stamps.take() if self._stamps else None
+        if not stamps:
+            return by_host(epoch.begins, epoch.last_end_ns)
+        if not self.epochs:
+            self.first_batch_ns = stamps[0][0] - self._fit_begin_real_ns
+        return by_stamps(epoch.begins, stamps, epoch.last_end_ns)
+
 
 def _finite(value: float | None) -> float | None:
     """JSON has no NaN and no infinity: a diverged training has no loss."""
     return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _steps(epoch: _Epoch) -> tuple[int, ...]:
-    """Begin to begin; the last step from its begin to its end."""
-    marks: Sequence[int] = [*epoch.step_begin_ns, epoch.last_end_ns]
-    return tuple(later - earlier for earlier, later in pairwise(marks))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.backends import Backend
 from bench.errors import ConfigError
 from bench.schema import ProfileMode
 from bench.variants import VARIANTS, variant
@@ -92,6 +93,14 @@ def profile(given: Given) -> ProfileMode:
         return ProfileMode(given.value)
     except ValueError as error:
         raise refused(given, f"one of {', '.join(ProfileMode)}") from error
+
+
+def backend(given: Given) -> Backend:
+    """What Keras trains on."""
+    try:
+        return Backend(given.value)
+    except ValueError as error:
+        raise refused(given, f"one of {', '.join(Backend)}") from error
 
 
 def target(given: Given) -> float:

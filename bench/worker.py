@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench import gpu
 from bench.accounting import accounted, peak_rss_bytes, versions
 from bench.codec import decode, encode
 from bench.errors import EXIT_OK, EXIT_USAGE, BenchError
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> int:
             from bench.proving import prove_all
 
             request = decode(path.read_bytes(), ProofRequest, str(path))
+            _ready(request)()
             prove_all(request, lambda done, total: _announce("proof", done, total))
         elif path.name.endswith(".start.json"):
             _start(decode(path.read_bytes(), StartRequest, str(path)))
@@ -74,7 +76,9 @@ def _run(request: TrialRequest) -> None:
         given = training_input(files, request.spec, request.work)
         return _train(request.spec, given, files, request.start)
 
-    write_whole(Path(request.out), encode(accounted(_ready(request.spec.seed), train)))
+    with gpu.sampling() as sampled:
+        record = accounted(_ready(request.spec), train)
+    write_whole(Path(request.out), encode(replace(record, gpu=sampled.use)))
 
 
 def _emulate(request: TrialRequest) -> None:
@@ -97,18 +101,16 @@ def _emulate(request: TrialRequest) -> None:
         record = emulation.run(spec, source, lambda done: _announce("epoch", done, spec.epochs))
         return replace(record, build_ns=build_ns, loader_epoch_ns=_drain(pipeline, spec))
 
-    ready = (lambda: None) if is_ceiling else _ready(spec.seed)
+    ready = (lambda: None) if is_ceiling else _ready(spec)
     write_whole(Path(request.out), encode(accounted(ready, feed)))
 
 
 def _start(request: StartRequest) -> None:
     """Train a head on cached features, and leave the whole network's weights."""
-    import keras
-
     from leafmodel.training.start import train_start
 
     spec = request.spec
-    keras.utils.set_random_seed(spec.seed)
+    _ready(spec)()
     files = read_files(request.files)
     given = training_input(files, spec, request.work)
     begin_ns = time.perf_counter_ns()
@@ -134,13 +136,13 @@ def _start(request: StartRequest) -> None:
     write_whole(Path(request.out), encode(record))
 
 
-def _ready(seed: int) -> Callable[[], None]:
-    """What makes the process ready to train: TensorFlow's import, and its seeds."""
+def _ready(asked: TrialSpec | StartSpec | ProofRequest) -> Callable[[], None]:
+    """What makes the process ready to train: the backend's import, and its seeds."""
 
     def prepare() -> None:
-        import keras
+        from bench import backend_process
 
-        keras.utils.set_random_seed(seed)
+        backend_process.prepare(asked.backend, asked.seed)
 
     return prepare
 
@@ -159,7 +161,7 @@ def _profile(request: ProfileRequest) -> None:
         write_whole(Path(request.capture), encode(profiler.capture()))
         return record
 
-    write_whole(Path(request.out), encode(accounted(_ready(spec.seed), train)))
+    write_whole(Path(request.out), encode(accounted(_ready(spec), train)))
 
 
 def _train(
@@ -170,23 +172,23 @@ def _train(
     A training that is conducted is one of several that wait for each other: it is validated once,
     at its end, and its loader is not drained.
     """
-    from bench.timing import EpochMeter, StepStamps
+    from bench.backend_process import devices
+    from bench.metering import metering
     from leafmodel.training.phases import phase
     from leafmodel.training.schedules import plateau
     from leafmodel.training.train import fit
 
     begin_ns = time.perf_counter_ns()
     pipeline, planting = _pipeline(spec, given)
-    stamps = StepStamps(given.steps)
-    trainee = _trainee(spec, given, start, pipeline, _model_class(stamps, planting))
+    metered = metering(given.steps)
+    trainee = _trainee(spec, given, start, pipeline, _model_class(metered, planting))
     is_training = spec.kind is TrialKind.TRAIN
     schedule = plateau(phase(spec.phase)) if is_training else ()
     seldom = planting is not None and not schedule  # a schedule goes by every epoch's validation
-    meter = EpochMeter(
+    meter = metered.meter(
         images=len(given.files),
         evaluate=_evaluator(trainee.network, given, files.validation) if is_training else None,
         only_after=spec.epochs - 1 if seldom else None,
-        stamps=stamps,
         on_epoch=lambda done: _epoch_done(done, spec.epochs, planting),
     )
     build_ns = time.perf_counter_ns() - begin_ns
@@ -210,8 +212,10 @@ def _train(
         loader_epoch_ns=_drain(pipeline, spec) if is_training and not planting else (),
         test_accuracy=test()[1] if test else None,
         peak_rss_bytes=peak_bytes,
-        traces=stamps.traces,
-        versions=versions(),
+        traces=metered.traces(),
+        step_clock=metered.step_clock,
+        versions=versions(spec.backend),
+        devices=devices(),
     )
 
 
@@ -237,13 +241,11 @@ def _pipeline(spec: TrialSpec, given: Any) -> tuple[Any, Any]:
     return planting.pipeline, planting
 
 
-def _model_class(stamps: Any, planting: Any) -> Any:
-    """The class of the trained model: it stamps its steps, whatever is planted in them included."""
+def _model_class(metered: Any, planting: Any) -> Any:
+    """The class of the trained model: metered, whatever is planted in its steps included."""
     import keras
 
-    from bench.timing import metered
-
-    return metered(stamps, planting.model_class if planting else keras.Model)
+    return metered.model_class(planting.model_class if planting else keras.Model)
 
 
 def _trainee(spec: TrialSpec, given: Any, start: str, pipeline: Any, model_class: Any) -> Any:

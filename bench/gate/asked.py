@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.backends import Backend
 from bench.config import gate_table, make_config
 from bench.errors import ConfigError
 from bench.gate.measuring import AS_IT_IS, Plants
@@ -65,6 +66,11 @@ class Asked:
             first = names(Given(given["variants"], "--variants"))[0]
             given |= {"baseline": first, "candidate": first}
         config = make_config(self.suite, given)
+        if config.backend is not Backend.TENSORFLOW:
+            raise ConfigError(
+                f"The suite {self.suite} trains on {config.backend.label}, and a gate plants its "
+                "self-test in a graph of TensorFlow: leave backend out of the suite."
+            )
         if config.device is not None:
             raise ConfigError(
                 f"The suite {self.suite} emulates a device, and a gate compares trainings: leave "

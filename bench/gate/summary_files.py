@@ -84,7 +84,8 @@ class Images:
 class Workload:
     """What every trial of a run was given; `backbone` is empty if no phase has a pretrained one.
 
-    `device` is the one that was emulated, empty where the machine's own was measured.
+    `device` is the one that was emulated, empty where the machine's own was measured; `backend` is
+    what Keras trained on.
     """
 
     batch_size: int
@@ -92,6 +93,7 @@ class Workload:
     augment: bool
     backbone: str
     device: str = ""
+    backend: str = "tensorflow"
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def _workload_changes(reference: Workload | None, head: Workload | None) -> list
         return []
     if not (reference.backbone and head.backbone):
         reference, head = (replace(item, backbone="") for item in (reference, head))
-    keys = ("batch_size", "image_size", "augment", "backbone", "device")
+    keys = ("batch_size", "image_size", "augment", "backbone", "device", "backend")
     pairs = [(key, getattr(reference, key), getattr(head, key)) for key in keys]
     return [f"{key}: {ours} against {theirs}" for key, ours, theirs in pairs if ours != theirs]
 

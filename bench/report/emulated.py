@@ -1,7 +1,8 @@
 """What marks a run on an emulated device, wherever its numbers are shown. Formatting only.
 
 Every table's first heading, every figure and the opening of the report say so; a run is emulated or
-measured as a whole, so nothing is marked number by number.
+measured as a whole, so nothing is marked number by number. A run on another backend than TensorFlow
+is marked in the same places.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench.backends import Backend
 from bench.device_schema import FREE, Cost, DeviceProfile, End, Range
 from bench.report import formats
 from bench.results import RunResults
@@ -39,7 +41,7 @@ MEASURED = Place("here", "On this machine", "here", "the model's own arithmetic"
 def place(config: RunConfig) -> Place:
     """Where the numbers of a run hold."""
     if config.device is None:
-        return MEASURED
+        return _measured(config.backend)
     title = config.device.title
     return Place(
         "with an emulated device",
@@ -49,25 +51,39 @@ def place(config: RunConfig) -> Place:
     )
 
 
+def _measured(backend: Backend) -> Place:
+    if backend is Backend.TENSORFLOW:
+        return MEASURED
+    keras = f"with Keras on {backend.label}"
+    return replace(MEASURED, asked=f"here, {keras}", opening=f"On this machine, {keras},")
+
+
+def mark(config: RunConfig) -> str:
+    """What makes a run's numbers unlike others'; empty if it was measured on TensorFlow."""
+    if config.device is not None:
+        return MARK
+    return "" if config.backend is Backend.TENSORFLOW else f"Keras on {config.backend.label}"
+
+
 def marked(config: RunConfig, text: str) -> str:
-    """Markdown whose tables say in their first heading that the run is emulated, if it is."""
-    if config.device is None:
+    """Markdown whose tables say in their first heading how the run is marked, if it is."""
+    if not mark(config):
         return text
     return _HEADING.sub(lambda found: f"| {heading(config, found[1].strip())} |", text)
 
 
 def heading(config: RunConfig, text: str) -> str:
-    """The first heading of a table, marked if the run is emulated."""
-    if config.device is None:
-        return text
-    return f"{text} ({MARK})" if text else MARK
+    """The first heading of a table, marked if the run is."""
+    said = mark(config)
+    return f"{text} ({said})" if text and said else text or said
 
 
 def stamp(config: RunConfig, figures: Mapping[str, Figure]) -> None:
-    """Write on every figure that the run is emulated, if it is."""
-    if config.device is not None:
+    """Write on every figure how the run is marked, if it is."""
+    title = f": {config.device.title}" if config.device else ""
+    if mark(config):
         for figure in figures.values():
-            figure.supxlabel(f"{MARK}: {config.device.title}", fontsize=9, style="italic")
+            figure.supxlabel(f"{mark(config)}{title}", fontsize=9, style="italic")
 
 
 def banner(config: RunConfig) -> str:

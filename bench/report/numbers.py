@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.compare import HORIZONS
 from bench.measures import VariantResult
 from bench.report import formats, tables
@@ -41,9 +43,33 @@ def per_variant(results: RunResults) -> str:
             "first column is the geometric mean over blocks with its 95% interval. *Gap*: from an "
             "epoch's last step to the next one's first, validation apart. *CPU used*: share of "
             "all cores over the whole trial.",
+            *_gpu(results, shown),
             *(["![Every epoch](figures/epochs.png)"] if drawn else []),
         ]
     )
+
+
+def _gpu(results: RunResults, shown: Sequence[VariantResult]) -> list[str]:
+    """What the GPU did, where it was sampled."""
+    rows = [
+        [
+            tables.label(results, item),
+            formats.percent(item.gpu.busy_share),
+            formats.size(item.gpu.peak_memory_bytes),
+            formats.NOTHING if item.gpu.clock_mhz is None else f"{item.gpu.clock_mhz:,.0f} MHz",
+        ]
+        for item in shown
+        if item.gpu
+    ]
+    if not rows:
+        return []
+    table = formats.table(["Variant", "GPU busy", "GPU memory, most", "GPU clock, mean"], rows)
+    return [
+        table,
+        "Sampled by the driver's own tool over whole trials, start and validation included. "
+        "*Busy*: some kernel ran, whether or not it filled the GPU. Memory is what was taken, "
+        "which a backend may do ahead of need.",
+    ]
 
 
 def _variant_row(results: RunResults, item: VariantResult) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
 from typing import Protocol
 
+from bench.backends import Backend
 from bench.evidence import Finding
 from bench.report import formats, parts
 from bench.results import RunResults
@@ -112,17 +114,20 @@ def _place(finding: Finding) -> str:
 
 def environment(results: RunResults) -> str:
     """The machine and the versions, and what each part of a merged run was measured on."""
-    return "\n\n".join(filter(None, (machine(results.run), parts.table(results.run))))
+    return "\n\n".join(
+        filter(None, (machine(results.run, results.devices), parts.table(results.run)))
+    )
 
 
-def machine(head: Head) -> str:
-    """The machine and the versions that something was made with."""
+def machine(head: Head, devices: Sequence[str] = ()) -> str:
+    """The machine and the versions that something was made with, and the devices that it found."""
     found = head.environment
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
     rows = [
         ["CPU", f"{found.cpu_model}, {formats.plural(found.cores, 'core')}"],
         ["memory", formats.size(found.memory_bytes)],
         ["GPU", ", ".join(found.gpus) or "none"],
+        *([[f"devices of {Backend(found.backend).label}", ", ".join(devices)]] if devices else []),
         ["platform", found.platform],
         ["Python, backend", f"{found.python}, {found.backend}"],
         ["versions", versions],
@@ -276,6 +281,8 @@ def run_command(config: RunConfig) -> list[str]:
         options["--start-epochs"] = str(config.start_epochs)
     if config.until_accuracy is not None:
         options["--until-accuracy"] = f"{config.until_accuracy:g}"
+    if config.backend is not Backend.TENSORFLOW:
+        options["--backend"] = config.backend
     if config.device is not None:
         options["--device"] = config.device.name
         options.pop("--profile")  # an emulated run has none, and is refused one

@@ -43,6 +43,7 @@ def summary(results: RunResults) -> dict[str, Any]:
         "device": run.config.device,
         "workload": {
             "device": run.config.device.name if run.config.device else "",
+            "backend": run.config.backend,
             "batch_size": run.config.batch_size,
             "image_size": run.config.image_size,
             "augment": run.config.augment,

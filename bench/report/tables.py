@@ -81,14 +81,16 @@ def on_purpose(results: RunResults, variant: str) -> str:
 def csv_text(results: RunResults) -> str:
     """One row a (variant, phase) and ceiling, with every number unrounded.
 
-    The last column names the emulated device, and is empty where everything was measured.
+    The last columns name the emulated device, and the backend; the device is empty where everything
+    was measured.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*_COLUMNS, "emulated_device"])
-    device = results.run.config.device
+    writer.writerow([*_COLUMNS, "emulated_device", "backend"])
+    config = results.run.config
+    device = config.device.name if config.device else None
     for item in (*results.variants, *results.ceilings):
-        values = [*(get(item) for get in _COLUMNS.values()), device.name if device else None]
+        values = [*(get(item) for get in _COLUMNS.values()), device, config.backend]
         writer.writerow(["" if value is None else value for value in values])
     return out.getvalue()
 

@@ -8,12 +8,14 @@ passes are computed and epochs take them in turn: more varied than none, less th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from leafmodel.backend import compiles_steps
 from leafmodel.pipelines import resident, tf_data
 from leafmodel.pipelines.augmentation import augmentation_at
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
@@ -74,15 +76,14 @@ class FeatureCache(keras.callbacks.Callback):
         self.layer.take_turn(epoch)
 
     def _fill(self, layer: CachedFeatures) -> None:
-        computed = tf.function(self._features, reduce_retracing=True)
-        rows = [computed(batch).numpy() for _ in range(self._passes) for batch in self._images()]
+        computed = FeaturePass(self.augmentation, self._extractor)
+        computed.compile(jit_compile=compiles_steps())
+        rows = [
+            computed.predict_on_batch(batch)
+            for _ in range(self._passes)
+            for batch in self._images().as_numpy_iterator()
+        ]
         layer.features.assign(np.concatenate(rows))
-
-    def _features(self, images: Any) -> Any:
-        x = tf.cast(images, tf.float32)
-        for layer in self.augmentation:
-            x = layer(x, training=True)
-        return tf.cast(self._extractor(x, training=False), tf.float32)
 
     def _images(self) -> Any:
         """The images in their order, decoded on all cores while the backbone works."""
@@ -97,6 +98,22 @@ class FeatureCache(keras.callbacks.Callback):
             .prefetch(2)
             .with_options(tf_data.options(PipelineSpec()))
         )
+
+
+class FeaturePass(keras.Model):
+    """Images -> float32 features, augmented anew in every call."""
+
+    def __init__(self, augmentation: Sequence[Any], extractor: Any) -> None:
+        super().__init__()
+        self.augmentation = list(augmentation)
+        self.extractor = extractor
+
+    def call(self, images: Any) -> Any:
+        """As in training for the augmentation, as in inference for the backbone."""
+        x = keras.ops.cast(images, "float32")
+        for layer in self.augmentation:
+            x = layer(x, training=True)
+        return keras.ops.cast(self.extractor(x, training=False), "float32")
 
 
 def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:

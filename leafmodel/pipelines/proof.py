@@ -12,7 +12,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 from numpy.typing import NDArray
 
@@ -45,7 +44,7 @@ def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
     sample = replace(given, files=tuple(given.files)[:MOST_FILES])
     pipeline = build(spec, replace(sample, work=given.work / "proof"))
     dataset = _timed_dataset(spec, given, pipeline)
-    found = stages(dataset)
+    found = stages(dataset) if dataset is not None else ()
     checks = (
         *graph_checks(spec, found, len(given.files)),
         *hidden_checks(spec, dataset, found),
@@ -61,10 +60,12 @@ def _timed_dataset(spec: PipelineSpec, given: PipelineInput, sampled: Pipeline) 
     """The data set that `fit` will iterate, to read its graph.
 
     Over all files, since a shuffle buffer may cover no more than a sample. For a generator it is
-    what Keras makes of it; what lies on the device would fill it, so a sample must do.
+    what Keras makes of it, which is none outside TensorFlow; what lies on the device would fill it,
+    so a sample must do.
     """
     if spec.loader is Loader.IMAGE_DATA_GENERATOR:
-        return PyDatasetAdapter(sampled.source).get_tf_dataset()
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        return PyDatasetAdapter(sampled.source).get_tf_dataset() if on_tensorflow else None
     if spec.is_on_device:
         return sampled.dataset
     return build(spec, replace(given, work=given.work / "whole")).dataset
@@ -102,11 +103,16 @@ def _epochs(
             callback.on_epoch_begin(epoch)
         yield (
             (
-                np.asarray(batch if lookup is None else lookup(batch), np.float32),
+                _looked_up(lookup, np.asarray(batch)),
                 np.asarray(labels, np.int64),
             )
             for batch, labels in pipeline.drain()
         )
+
+
+def _looked_up(lookup: Any, batch: NDArray[Any]) -> NDArray[np.float32]:
+    images = batch if lookup is None else keras.ops.convert_to_numpy(lookup(batch))
+    return np.asarray(images, np.float32)
 
 
 def _sees_images(image_size: int) -> Any:
@@ -219,13 +225,13 @@ def _change_in_pipeline(spec: PipelineSpec, small: PipelineInput) -> float:
 
 def _change_in_model(pipeline: Pipeline, small: PipelineInput) -> float:
     """The same for the front layers that augment in the model."""
-    images = tf.constant(decode_all(small), tf.float32)
+    images = keras.ops.convert_to_tensor(decode_all(small), "float32")
     layers = _augmenting(pipeline)
     passes = []
     for _ in range(2):
         x = images
         for layer in layers:
             x = layer(x, training=True)
-        passes.append(np.asarray(x))
+        passes.append(keras.ops.convert_to_numpy(x))
     change = np.abs(passes[0] - passes[1]).mean(axis=(1, 2, 3))
     return float(np.median(change))

@@ -9,7 +9,8 @@ from typing import Any
 
 import keras
 
-from leafmodel.errors import PipelineError, WeightsError
+from leafmodel.backend import compiles_steps
+from leafmodel.errors import ModelError, PipelineError, WeightsError
 from leafmodel.models import network as networks
 from leafmodel.models.network import DEFAULT_BACKBONE, BackboneChoice, Network
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
@@ -42,7 +43,8 @@ def assemble(
         model_class: the class of the trained model; a harness gives one that measures itself.
 
     Raises:
-        ModelError: the backbone does not exist, or its weights do not fit.
+        ModelError: the backbone does not exist, or its weights do not fit; or the backend compiles
+            its steps and cannot compile this model's.
         PipelineError: the pipeline delivers features, and the phase changes them.
     """
     parts = networks.build(phase, given.image_size, len(given.class_names), backbone)
@@ -53,9 +55,21 @@ def assemble(
             optimizer=optimiser_of(phase, given.steps),
             loss=loss_of(phase, given.class_counts),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            jit_compile=False,  # "auto" would compile some variants' models on a GPU, not others'
+            jit_compile=compiles_steps(),
         )
+        _require_compiled(model)
     return Trainee(training, parts.whole)
+
+
+def _require_compiled(model: Any) -> None:
+    """Keras runs a model operation by operation where a layer says that it cannot be compiled."""
+    if compiles_steps() and not model.jit_compile:
+        layers = [layer.name for layer in model._flatten_layers() if not layer.supports_jit]
+        raise ModelError(
+            f"Keras cannot compile a model with {', '.join(layers)} on JAX, and would run it "
+            "operation by operation: leave the improvement out that has this layer, or train on "
+            "TensorFlow."
+        )
 
 
 def _outputs(phase: Phase, pipeline: Pipeline, parts: Network, inputs: Any) -> Any:

@@ -203,7 +203,7 @@ def tools(executor: FakeExecutor, machine: Environment | None = None) -> Tools:
     return Tools(
         executor=lambda _logs: executor,
         progress=FakeProgress(),
-        environment=lambda: machine or environment(),
+        environment=lambda backend: replace(machine or environment(), backend=str(backend)),
         now=lambda: NOON,
         report=FakeReport(),
     )

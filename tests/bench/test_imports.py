@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {"tensorflow", "keras", "pandas", "matplotlib", "scipy", "numpy", "PIL", "cv2", "rich"}
 TRAINING_MODULES = {
     "bench/worker.py",
+    "bench/backend_process.py",
+    "bench/metering.py",
     "bench/training/worker.py",
     "bench/given.py",
     "bench/planting.py",

@@ -81,7 +81,8 @@ def test_the_fields_of_a_trial_on_disk() -> None:
     """Old runs must stay readable: a renamed field needs a new schema version and a migration."""
     on_disk = json.loads(encode(RECORD))
     assert sorted(on_disk) == [
-        *("build_ns", "cpu_ns", "epochs", "failure", "first_batch_ns", "loader_epoch_ns"),
+        *("build_ns", "cpu_ns", "devices", "epochs", "failure", "first_batch_ns", "gpu"),
+        "loader_epoch_ns",
         *("other_cpu_ns", "peak_rss_bytes", "schema_version", "spec", "start_ns", "started_at"),
         *("status", "step_clock", "test_accuracy", "traces", "versions", "wall_ns"),
     ]

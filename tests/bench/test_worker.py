@@ -18,6 +18,7 @@ from bench.accounting import VERSIONED_PACKAGES
 from bench.codec import decode, encode
 from bench.device_schema import DeviceTimes
 from bench.errors import EXIT_OK, EXIT_USAGE
+from bench.metering import metering
 from bench.profile_schema import Capture, ProfileSpec, ProfileWindow
 from bench.requests import ProfileRequest, ProofRequest, TrialRequest, WorkerFiles
 from bench.schema import (
@@ -30,7 +31,6 @@ from bench.schema import (
     ceiling_variant,
 )
 from bench.slowdown import Clock
-from bench.timing import StepStamps
 from bench.turns import TURNS_VARIABLE, Place, Turn
 from bench.variants import VARIANTS
 from leafmodel.data.folder import scan
@@ -342,7 +342,7 @@ def test_only_a_conducted_training_has_a_place_for_plants_in_its_graph(
         conduct()
     pipeline, planting = worker._pipeline(spec, given)
     trainee = worker._trainee(
-        spec, given, "", pipeline, worker._model_class(StepStamps(given.steps), planting)
+        spec, given, "", pipeline, worker._model_class(metering(given.steps), planting)
     )
     bare = [str(stage) for stage in stages(build(spec.pipeline, given).dataset)]
     extra = ["map(cast, sequential)"] if conducted else []
