@@ -18,7 +18,7 @@ from bench import stalls
 from bench.evidence import INPUT_BOUND_SHARE, Evidence, Finding, Severity, where
 from bench.profile_measures import AGREEMENT, AUGMENTATION, Part, ProfileResult, Work
 from bench.profile_schema import HAND_OVER, Place, ProfileRecord
-from leafmodel.pipelines.spec import ALL_CORES, AUTOTUNE, Cache, Loader, PipelineSpec
+from leafmodel.pipelines.spec import ALL_CORES, AUTOTUNE, AugmentForm, Cache, Loader, PipelineSpec
 
 AUGMENT = "augment"
 # The stages that a parallel `map` spreads over cores; the others run on one thread by nature.
@@ -144,7 +144,7 @@ def _augmentation_in_model(case: _Case) -> Finding:
         f"augmentation inside the model takes {_amount(case)}; the step waits for its batch in "
         f"{_percent(case.item.share(Place.INPUT))}"
     )
-    changes = [_fused(case)]
+    changes = [*_fused(case)]
     if case.accelerator and case.pipeline.loader is Loader.TF_DATA:
         how = "augment=pipeline with prefetch=2, so that the host augments while the device trains"
         changes.append(Change("augment=pipeline", how, min(case.share, 1 - case.share)))
@@ -167,7 +167,7 @@ def _finding(
 
 def _pipeline_changes(case: _Case) -> Iterator[Change]:
     """What would shorten or hide the wait for a stage, given what its pipeline is already."""
-    if case.pipeline.loader is Loader.TF_DATA:
+    if case.pipeline.loader in (Loader.TF_DATA, Loader.MEMORY_MAPPED):
         yield from _tf_data_changes(case)
     else:
         # Other code for the same work: no more is known than that it cannot save more than all.
@@ -188,8 +188,8 @@ def _tf_data_changes(case: _Case) -> Iterator[Change]:
         saves = case.saved(max(0.0, 1 - threads / case.item.cores))
         yield Change("map_parallelism=0", "map_parallelism=0 (all cores)", saves)
     if stage == AUGMENT:
-        yield _fused(case)
-    if stage in CACHED and pipeline.cache is Cache.NONE:
+        yield from _fused(case)
+    if stage in CACHED and pipeline.cache is Cache.NONE and pipeline.loader is Loader.TF_DATA:
         how = "cache=decoded, if the decoded images fit into memory"
         yield Change("cache=decoded", how, case.share)
     if pipeline.prefetch == 0:
@@ -198,10 +198,12 @@ def _tf_data_changes(case: _Case) -> Iterator[Change]:
         yield Change("prefetch=2", how, min(case.share, rest))
 
 
-def _fused(case: _Case) -> Change:
+def _fused(case: _Case) -> Iterator[Change]:
+    if case.pipeline.augment_form is AugmentForm.FUSED:
+        return
     name = "fused resamplings"
     how = f"fuse the augmentation's {RESAMPLINGS} resamplings into one"
-    return Change(name, how, case.saved(FUSED_SAVES))
+    yield Change(name, how, case.saved(FUSED_SAVES))
 
 
 def _compute_bound(item: ProfileResult, accelerator: bool) -> Finding:

@@ -69,7 +69,7 @@ def block_times(trials: Sequence[TrialRecord]) -> tuple[BlockTimes, ...]:
     return tuple(
         BlockTimes(
             trial.spec.block,
-            trial.epochs[0].epoch_ns / NS_PER_S,
+            trial.training_ns(1) / NS_PER_S,
             tuple(epoch.epoch_ns / NS_PER_S for epoch in steady_epochs(trial)),
         )
         for trial in trials

@@ -173,6 +173,7 @@ def _cache_too_large(evidence: Evidence) -> Iterator[Finding]:
             f"decoded images take {need / 2**30:.1f} GiB of {memory / 2**30:.1f} GiB of memory "
             f"(peak of the process: {rss})",
             where(item),
-            "cache on disk or not at all, train on fewer or smaller images, or use more memory",
+            "do not cache, keep them in a file (loader=memory_mapped), train on fewer or smaller "
+            "images, or use more memory",
             cost_share=need / memory,
         )

@@ -12,12 +12,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from leafmodel.errors import PipelineError
-from leafmodel.pipelines.spec import PipelineSpec, axis_text
+from leafmodel.pipelines.spec import Loader, PipelineSpec, axis_text
 
 AXES = tuple(field.name for field in fields(PipelineSpec))
-PIPELINE_AXES = frozenset({"map_parallelism", "cache", "prefetch", "autotune", "resize"})
+PIPELINE_AXES = frozenset(
+    {"map_parallelism", "cache", "prefetch", "autotune", "resize", "decode", "delivers"}
+)
+# These keep images in a form of their own: no step on the way to another loader.
+KEEPERS = frozenset({Loader.RESIDENT, Loader.FEATURES, Loader.MEMORY_MAPPED})
 # The order in which a jump over several axes is taken apart.
-ORDER = ("loader", "resize", "map_parallelism", "prefetch", "cache", "augment")
+ORDER = (
+    *("loader", "resize", "decode", "map_parallelism", "prefetch", "cache"),
+    *("augment", "augment_form", "delivers"),
+)
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ class _Search:
         here, there = self._points[name], self._points[other]
         if name == self._start and other == self._target:
             return True
-        if there.is_on_device and there.loader not in (start.loader, target.loader):
+        if there.loader in KEEPERS - {start.loader, target.loader}:
             return False
         arrives = there.loader == target.loader != here.loader
         before, after = (_differing(start, spec, self._idle) for spec in (here, there))
@@ -166,6 +173,8 @@ def _differing(a: PipelineSpec, b: PipelineSpec, idle: Collection[str]) -> tuple
 def _absent(spec: PipelineSpec) -> frozenset[str]:
     """The axes that the loader does not have, whatever their values say."""
     absent = PIPELINE_AXES if spec.is_on_device else frozenset[str]()
+    if spec.loader is Loader.MEMORY_MAPPED:
+        absent |= {"cache"}
     return absent if spec.needs_frozen_backbone else absent | {"feature_passes"}
 
 

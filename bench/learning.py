@@ -150,11 +150,9 @@ def _arrivals(trials: Sequence[TrialRecord], accuracy: float) -> tuple[Arrival, 
 
 
 def _arrival(trial: TrialRecord, accuracy: float) -> Arrival | None:
-    total_ns = 0
     for number, epoch in enumerate(trial.epochs, 1):
-        total_ns += epoch.epoch_ns
         if epoch.val_accuracy is not None and epoch.val_accuracy >= accuracy:
-            return Arrival(trial.spec.block, number, total_ns / NS_PER_S)
+            return Arrival(trial.spec.block, number, trial.training_ns(number) / NS_PER_S)
     return None
 
 

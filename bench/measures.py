@@ -16,6 +16,7 @@ from bench.compare import HORIZONS, NS_PER_S, Comparison, block_times, steady_ep
 from bench.gpu import GpuMeans, means
 from bench.schema import EpochRecord, TrialRecord, TrialStatus
 from bench.stats import BlockTimes, Interval
+from leafmodel.pipelines.facts import MadeOnce
 from leafmodel.pipelines.spec import PipelineSpec
 
 # Trials whose shares of waiting agree better than this do so by luck.
@@ -82,6 +83,7 @@ class VariantResult:
         wait_interval: of the trials' shares of waiting (`input_wait_share`: of all their steps).
         cold_start_s: what an epoch's first batch, which nothing made ahead, waits longer than the
             others; mean over steady epochs.
+        made_once: what its trials share, as the one that made it has it, or else any.
         cpu_share: of all cores, used by the trial. other_load_share: by everything else (worst).
     """
 
@@ -115,6 +117,7 @@ class VariantResult:
     traces: int
     dots: tuple[Dot, ...]
     gpu: GpuMeans | None = None
+    made_once: MadeOnce | None = None
 
     @property
     def speedup(self) -> Interval | None:
@@ -202,6 +205,11 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
         traces=max((trial.traces for trial in good), default=0),
         dots=_dots(times),
         gpu=means([trial.gpu for trial in good if trial.gpu]),
+        made_once=min(
+            (trial.made_once for trial in good if trial.made_once),
+            key=lambda made: made.found,
+            default=None,
+        ),
     )
 
 
@@ -280,7 +288,7 @@ def _curve(good: Sequence[TrialRecord]) -> tuple[CurvePoint, ...]:
         trials = [trial for trial in good if len(trial.epochs) > epoch]
         reached = [trial.epochs[epoch].val_accuracy for trial in trials]
         accuracy = stats.mean([value for value in reached if value is not None])
-        so_far = [sum(e.epoch_ns for e in trial.epochs[: epoch + 1]) for trial in trials]
+        so_far = [trial.training_ns(epoch + 1) for trial in trials]
         wall_s = stats.mean([ns / NS_PER_S for ns in so_far])
         if accuracy is not None and wall_s is not None:
             points.append(CurvePoint(epoch + 1, wall_s, accuracy))

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from bench.backends import Backend
 from bench.device_schema import DeviceProfile, DeviceTimes
-from leafmodel.pipelines.facts import ProofCheck, ProofStatus
+from leafmodel.pipelines.facts import MadeOnce, ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Augment, AugmentForm, PipelineSpec
 
 SCHEMA_VERSION = 1
@@ -242,6 +242,7 @@ class TrialRecord:
         versions: package -> version, as imported in the trial.
         devices: that the backend found in the trial's process, each with its name.
         gpu: what the GPU did meanwhile; None without one.
+        made_once: what the trial shares with others of its run; None if it shares nothing.
     """
 
     schema_version: int
@@ -264,11 +265,21 @@ class TrialRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
     gpu: GpuUse | None = None
+    made_once: MadeOnce | None = None
 
     def __post_init__(self) -> None:
         failed = self.status is TrialStatus.FAILED
         require(failed == (self.failure is not None), "a failed record, and only it, says why")
         require(failed or len(self.epochs) > 0, "a record that is ok has epochs")
+
+    def training_ns(self, epochs: int) -> int:
+        """Of the first so many epochs, as if this trial had made itself all that it uses.
+
+        What it found ready took another trial's first epoch; which one that was says nothing of
+        the variant.
+        """
+        spared = self.made_once.build_ns if self.made_once and self.made_once.found else 0
+        return spared + sum(epoch.epoch_ns for epoch in self.epochs[:epochs])
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,8 @@ def _is_proved(proofs: Mapping[str, VariantProof], variant: str) -> bool:
 
 
 def _idle(image_sizes: Collection[str], trained: Collection[int]) -> frozenset[str]:
-    """Images that already have the size that is trained on are not resized, however it is done."""
+    """Images that have the size that is trained on are decoded whole and not resized, whatever the
+    axes say."""
     as_trained = {f"{pixels}x{pixels}" for pixels in trained}
     is_idle = len(as_trained) == 1 and set(image_sizes) == as_trained
-    return frozenset({"resize"} if is_idle else ())
+    return frozenset({"resize", "decode"} if is_idle else ())

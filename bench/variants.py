@@ -19,6 +19,8 @@ from leafmodel.pipelines.spec import (
     Augment,
     AugmentForm,
     Cache,
+    Decode,
+    Delivers,
     Loader,
     PipelineSpec,
     Resize,
@@ -103,6 +105,52 @@ _LISTED = (
             augment_form=AugmentForm.FUSED,
         ),
         "in_model_cache, with that fused layer in the model",
+    ),
+    Variant(
+        "uint8_model",
+        PipelineSpec(
+            map_parallelism=ALL_CORES,
+            prefetch=2,
+            augment=Augment.MODEL,
+            delivers=Delivers.UINT8,
+        ),
+        "in_model, with batches of bytes that the model casts: a quarter of the transfer",
+    ),
+    Variant(
+        "decode_to_target",
+        PipelineSpec(
+            map_parallelism=ALL_CORES, prefetch=2, augment=Augment.MODEL, decode=Decode.TARGET
+        ),
+        "in_model, with JPEGs scaled by 1/2, 1/4 or 1/8 while they are decoded",
+    ),
+    Variant(
+        "file_cache",
+        PipelineSpec(
+            map_parallelism=ALL_CORES, cache=Cache.FILE, prefetch=2, augment=Augment.MODEL
+        ),
+        "in_model_cache, with tf.data's cache in a file of the training's own",
+    ),
+    Variant(
+        "memory_mapped",
+        PipelineSpec(
+            loader=Loader.MEMORY_MAPPED,
+            map_parallelism=ALL_CORES,
+            prefetch=2,
+            augment=Augment.MODEL,
+        ),
+        "in_model from a memory-mapped file of decoded images, made once; may exceed memory",
+    ),
+    Variant(
+        "memory_mapped_fused",
+        PipelineSpec(
+            loader=Loader.MEMORY_MAPPED,
+            map_parallelism=ALL_CORES,
+            prefetch=2,
+            augment=Augment.MODEL,
+            augment_form=AugmentForm.FUSED,
+            delivers=Delivers.UINT8,
+        ),
+        "memory_mapped, delivering bytes to a model that casts and augments in one layer",
     ),
     Variant(
         "resident",

@@ -99,7 +99,12 @@ def _emulate(request: TrialRequest) -> None:
         build_ns = time.perf_counter_ns() - begin_ns
         source = emulation.Feed(pipeline.drain, pipeline.callbacks)
         record = emulation.run(spec, source, lambda done: _announce("epoch", done, spec.epochs))
-        return replace(record, build_ns=build_ns, loader_epoch_ns=_drain(pipeline, spec))
+        return replace(
+            record,
+            build_ns=build_ns,
+            loader_epoch_ns=_drain(pipeline, spec),
+            made_once=pipeline.made_once(),
+        )
 
     ready = (lambda: None) if is_ceiling else _ready(spec)
     write_whole(Path(request.out), encode(accounted(ready, feed)))
@@ -216,6 +221,7 @@ def _train(
         step_clock=metered.step_clock,
         versions=versions(spec.backend),
         devices=devices(),
+        made_once=pipeline.made_once(),
     )
 
 

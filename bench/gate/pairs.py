@@ -100,7 +100,7 @@ def level(metric: Metric, trial: TrialRecord) -> float | None:
     if metric is Metric.ACCURACY:
         return trial.epochs[-1].val_accuracy
     if metric is Metric.FIRST_EPOCH:
-        return trial.epochs[0].epoch_ns / NS_PER_S
+        return trial.training_ns(1) / NS_PER_S
     values = _known(_PARTS[metric](epoch) for epoch in trial.epochs[1:])
     return _trimmed(values) / NS_PER_S if values else None
 
@@ -211,7 +211,7 @@ def _log(base: float | None, other: float | None) -> float | None:
 
 
 def _first(pair: Pair) -> float | None:
-    return _log(pair.base.epochs[0].epoch_ns, pair.other.epochs[0].epoch_ns)
+    return _log(pair.base.training_ns(1), pair.other.training_ns(1))
 
 
 def _memory(pair: Pair) -> float | None:

@@ -84,9 +84,9 @@ class ProcessRunner:
     def _contestant(self, role: Role, spec: TrialSpec) -> Contestant:
         side = self._side(role)
         out = str(self._out(spec))
-        request = TrialRequest(
-            SCHEMA_VERSION, spec, self._files, str(self._store.work), out, self._start(spec)
-        )
+        # What a side makes once (a file of decoded images), the other must not find.
+        work = self._store.work / (Role.HEAD if role is Role.HEAD else Role.REFERENCE)
+        request = TrialRequest(SCHEMA_VERSION, spec, self._files, str(work), out, self._start(spec))
         path = self._store.scratch(f"{spec.name}.trial.json", request)
         return Contestant(
             role=role,

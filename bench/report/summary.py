@@ -184,6 +184,7 @@ def _variant(item: VariantResult) -> dict[str, Any]:
         "other_load_share": item.other_load_share,
         "trials": item.trials,
         "failed": item.failed,
+        **({"made_once": item.made_once} if item.made_once else {}),
     }
 
 

@@ -25,6 +25,7 @@ LOADERS = {
     "tf_data": "tf.data",
     "keras_directory": "image_dataset_from_directory",
     "features": "cached features",
+    "memory_mapped": "memory-mapped file",
 }
 SHOWN = {True: "not shown", False: "yes", None: "no interval"}
 HOW_TO_READ = (

@@ -120,7 +120,7 @@ def fingerprint(files: Iterable[ImageFile], root: Path) -> str:
     """
     listed = list(files)
     with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(_digest, [file.path for file in listed]))
+        digests = list(pool.map(file_digest, [file.path for file in listed]))
     return _combined(listed, digests, root)
 
 
@@ -281,7 +281,8 @@ def _duplicates(
     return spanning(lambda i: files[i].label), spanning(lambda i: i < len(folder.training))
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal; raises DataError if it cannot be read."""
     try:
         return hashlib.sha256(_read(path)).hexdigest()
     except OSError as error:

@@ -9,6 +9,7 @@ from leafmodel.pipelines import (
     features,
     image_data_generator,
     keras_directory,
+    memory_mapped,
     resident,
     tf_data,
 )
@@ -22,6 +23,7 @@ BUILDERS: Mapping[Loader, Callable[[PipelineSpec, PipelineInput], Pipeline]] = M
         Loader.KERAS_DIRECTORY: keras_directory.build,
         Loader.RESIDENT: resident.build,
         Loader.FEATURES: features.build,
+        Loader.MEMORY_MAPPED: memory_mapped.build,
     }
 )
 

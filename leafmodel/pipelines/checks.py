@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
@@ -50,8 +50,8 @@ def graph_checks(spec: PipelineSpec, found: Sequence[Stage], files: int) -> tupl
         ),
         verdict(
             "cache",
-            int(spec.cache is not Cache.NONE),
-            sum(stage.kind == "cache" for stage in found),
+            _CACHES[spec.cache],
+            [str(stage) for stage in found if stage.kind == "cache"],
             "add or remove .cache() so that it is what the spec names",
         ),
         _augment_place_check(spec, found),
@@ -59,6 +59,13 @@ def graph_checks(spec: PipelineSpec, found: Sequence[Stage], files: int) -> tupl
         _shuffle_check(found, files),
     ]
     return tuple(checks)
+
+
+_CACHES: Mapping[Cache, list[str]] = {
+    Cache.NONE: [],
+    Cache.DECODED: ["cache"],
+    Cache.FILE: ["cache(file)"],
+}
 
 
 def _augment_place_check(spec: PipelineSpec, found: Sequence[Stage]) -> ProofCheck:

@@ -1,4 +1,4 @@
-"""What a proof consists of: facts about a built pipeline. Plain data, free of TensorFlow."""
+"""Facts about a pipeline: what a proof has, what was made once. Plain data, free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,3 +23,17 @@ class ProofCheck:
     expected: str
     found: str
     remedy: str = ""
+
+
+@dataclass(frozen=True)
+class MadeOnce:
+    """A file that the first training makes and those after it find: decoded images.
+
+    Attributes:
+        build_ns: that making it took, whoever made it.
+        found: whether this training found it ready; else it made it within its first epoch.
+    """
+
+    build_ns: int
+    found: bool
+    size_bytes: int

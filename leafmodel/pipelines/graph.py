@@ -25,7 +25,8 @@ class Stage:
 
     Attributes:
         kind: `map`, `cache`, `shuffle`, `batch`, `prefetch`, `slices`, ... in lower case.
-        work: what a map does: `decode`, `augment`, `cast`; empty for other stages.
+        work: what a map does: `decode`, `augment`, `python`, `cast`; `file` for a cache in a file;
+            empty for other stages.
         calls: calls in flight of a map: 1 sequential, -1 autotuned; None for other stages.
         buffer: elements that a shuffle or prefetch holds, -1 autotuned; None for other stages.
         resamplings: how often a map moves an image's pixels to places in between, to augment it.
@@ -68,6 +69,8 @@ def _stage(node: Any, nodes: Any, functions: Any) -> Stage:
         if kind == "ParallelMap":
             calls = _constant(nodes[node.input[len(node.input) - _CALLS_INPUT_FROM_END]])
         return Stage("map", work=_work(ops), calls=calls, resamplings=_resamplings(ops))
+    if kind == "Cache":
+        return Stage("cache", work="file" if _text(nodes[node.input[1]]) else "")
     if kind in ("Shuffle", "Prefetch"):
         return Stage(kind.lower(), buffer=_constant(nodes[node.input[1]]))
     return Stage("slices" if kind == "TensorSlice" else kind.lower())
@@ -75,6 +78,10 @@ def _stage(node: Any, nodes: Any, functions: Any) -> Stage:
 
 def _constant(node: Any) -> int:
     return int(tf.make_ndarray(node.attr["value"].tensor))
+
+
+def _text(node: Any) -> str:
+    return str(tf.make_ndarray(node.attr["value"].tensor).item().decode())
 
 
 def _ops(function_name: str, functions: Any) -> Counter[str]:
@@ -89,7 +96,9 @@ def _ops(function_name: str, functions: Any) -> Counter[str]:
         seen.add(name)
         for op in functions[name].node_def:
             names[op.op] += 1
-            todo += [value.func.name for value in op.attr.values() if value.HasField("func")]
+            for value in op.attr.values():
+                called = [value.func] if value.HasField("func") else value.list.func
+                todo += [function.name for function in called]
     return names
 
 
@@ -114,5 +123,7 @@ def _resamplings(ops: Counter[str]) -> int:
 def _work(ops: Counter[str]) -> str:
     decodes = any(op.startswith("Decode") for op in ops)
     augments = any(mark in op for op in ops for mark in _RANDOM_OPS)
-    named = [name for name, holds in (("decode", decodes), ("augment", augments)) if holds]
+    python = any("PyFunc" in op for op in ops)
+    does = (("decode", decodes), ("augment", augments), ("python", python))
+    named = [name for name, holds in does if holds]
     return "+".join(named) or "cast"

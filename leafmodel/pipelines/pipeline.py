@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from leafmodel.data.folder import ImageFile
+from leafmodel.pipelines.facts import MadeOnce
 
 Batch = tuple[Any, Any]
 
@@ -81,6 +82,7 @@ class Pipeline:
         callbacks: what the pipeline must do while it trains, as Keras callbacks.
         dataset: the tf.data graph to inspect; None where the loader has none.
         features: for a pipeline that delivers a frozen backbone's output instead of images.
+        made_once: what it shares with other trainings; known once the first epoch has begun.
     """
 
     source: Any
@@ -89,3 +91,4 @@ class Pipeline:
     callbacks: Sequence[Any] = field(default=())
     dataset: Any = None
     features: FeatureStore | None = None
+    made_once: Callable[[], MadeOnce | None] = lambda: None

@@ -22,11 +22,14 @@ from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.graph import Stage, layer_resamplings, stages
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.resident import ResidentImages, decode_all
-from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec, Resize
+from leafmodel.pipelines.spec import Augment, Decode, Loader, PipelineSpec, Resize
 
 MOST_FILES = 256  # enough to see an order and a missing file; keeps a proof to seconds
 MOST_AUGMENTED = 48
 PIXEL_TOLERANCE = 2.0  # grey levels of 255; Pillow and TensorFlow decode a JPEG up to 1 apart
+# Grey levels, mean over an image. A JPEG scaled while it is decoded is smoother than one that is
+# resized by bilinear interpolation, which skips pixels; another image is tens away.
+MOST_SMOOTHED = 24.0
 AUGMENTED_CHANGE = 2.0  # grey levels; a claim-strength augmentation moves an image by tens
 
 
@@ -49,7 +52,7 @@ def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
         *graph_checks(spec, found, len(given.files)),
         *hidden_checks(spec, dataset, found),
         *form_checks(spec, _resamplings(found, pipeline, given.image_size)),
-        _label_check(pipeline, sample),
+        *_delivery_checks(spec, pipeline, sample),
         *_file_checks(spec, sample),
         _augmentation_check(spec, pipeline, sample),
     )
@@ -121,8 +124,23 @@ def _sees_images(image_size: int) -> Any:
     return keras.Model(images, keras.layers.Identity()(images))
 
 
-def _label_check(pipeline: Pipeline, sample: PipelineInput) -> ProofCheck:
-    delivered = np.concatenate([np.asarray(labels) for _, labels in pipeline.drain()])
+def _delivery_checks(
+    spec: PipelineSpec, pipeline: Pipeline, sample: PipelineInput
+) -> tuple[ProofCheck, ...]:
+    """The labels of an epoch, and the type of its images where it delivers any."""
+    types, labels = set(), []
+    for images, batch in pipeline.drain():
+        types.add(np.asarray(images).dtype.name)
+        labels.append(np.asarray(batch))
+    label_check = _label_check(np.concatenate(labels), sample)
+    if spec.is_on_device:
+        return (label_check,)
+    remedy = "cast in the pipeline for float32, in the model for uint8, as the spec names it"
+    expected, found = str(spec.delivers), ", ".join(sorted(types))
+    return label_check, verdict("type of delivered images", expected, found, remedy)
+
+
+def _label_check(delivered: NDArray[Any], sample: PipelineInput) -> ProofCheck:
     classes = len(sample.class_names)
     expected = np.bincount(sample.labels, minlength=classes)
     found = np.bincount(delivered.astype(int), minlength=classes)
@@ -137,15 +155,21 @@ def _label_check(pipeline: Pipeline, sample: PipelineInput) -> ProofCheck:
 def _file_checks(spec: PipelineSpec, sample: PipelineInput) -> tuple[ProofCheck, ...]:
     numbered = _numbered(sample, "numbered")
     pipeline = build(spec.without_augmentation(), numbered)
+    reference = decode_all(numbered)
     means = np.full(len(numbered.files), np.nan)
+    apart = np.full(len(numbered.files), np.nan)
     orders = []
     for batches in _epochs(pipeline, numbered):
         order: list[int] = []
         for images, numbers in batches:
             means[numbers] = images.mean(axis=(1, 2, 3))
+            apart[numbers] = np.abs(images - reference[numbers]).mean(axis=(1, 2, 3))
             order += numbers.tolist()
         orders.append(order)
-    return (*_order_checks(orders, len(numbered.files)), _pixel_check(spec, means, numbered))
+    checks = [*_order_checks(orders, len(numbered.files)), _pixel_check(spec, means, reference)]
+    if spec.decode is Decode.TARGET:
+        checks.append(_decode_check(apart))
+    return tuple(checks)
 
 
 def _order_checks(orders: Sequence[list[int]], files: int) -> tuple[ProofCheck, ...]:
@@ -172,10 +196,10 @@ def _order_checks(orders: Sequence[list[int]], files: int) -> tuple[ProofCheck, 
 
 
 def _pixel_check(
-    spec: PipelineSpec, means: NDArray[np.float64], numbered: PipelineInput
+    spec: PipelineSpec, means: NDArray[np.float64], reference: NDArray[np.uint8]
 ) -> ProofCheck:
-    reference = decode_all(numbered).astype(np.float32).mean(axis=(1, 2, 3))
-    worst = float(np.abs(means - reference).max())
+    expected = reference.astype(np.float32).mean(axis=(1, 2, 3))
+    worst = float(np.abs(means - expected).max())
     close = worst <= PIXEL_TOLERANCE  # False for NaN, an image that never came
     on_purpose = spec.resize is not Resize.BILINEAR and np.isfinite(worst)
     status = ProofStatus.OK if close else ProofStatus.DIFFERS if on_purpose else ProofStatus.FAILED
@@ -185,6 +209,26 @@ def _pixel_check(
         f"each image's mean within {PIXEL_TOLERANCE:g} grey level of a {Resize.BILINEAR} reference",
         f"at most {worst:.3f} grey levels away ({spec.resize} resize)",
         "" if close else "resize images beforehand, or choose the same resize for all variants",
+    )
+
+
+def _decode_check(apart: NDArray[np.float64]) -> ProofCheck:
+    """How far images that were scaled while being decoded are from those decoded whole."""
+    worst = float(apart.max())
+    status = ProofStatus.FAILED
+    if worst <= MOST_SMOOTHED:  # False for NaN, an image that never came
+        status = ProofStatus.DIFFERS if worst else ProofStatus.OK
+    remedies = {
+        ProofStatus.OK: "",
+        ProofStatus.DIFFERS: "none: it is what decoding to the target means; compare its accuracy",
+        ProofStatus.FAILED: "scale by 1/2, 1/4 or 1/8 to no less than the target, then resize",
+    }
+    return ProofCheck(
+        "pixels of decoding to the target",
+        status,
+        f"as decoded whole; no image more than {MOST_SMOOTHED:g} grey levels away on average",
+        f"at most {worst:.2f} grey levels away on average",
+        remedies[status],
     )
 
 

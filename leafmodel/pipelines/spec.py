@@ -26,13 +26,19 @@ class Loader(StrEnum):
     KERAS_DIRECTORY = "keras_directory"
     RESIDENT = "resident"
     FEATURES = "features"
+    MEMORY_MAPPED = "memory_mapped"
 
 
 class Cache(StrEnum):
-    """What is kept between epochs. `decoded` lies before shuffle and augmentation."""
+    """What is kept between epochs, before shuffle and augmentation: decoded images.
+
+    `decoded` keeps them in memory, `file` in a file of the training's own. The shuffle behind a
+    file holds them all in memory nevertheless; what is larger needs the loader `memory_mapped`.
+    """
 
     NONE = "none"
     DECODED = "decoded"
+    FILE = "file"
 
 
 class Augment(StrEnum):
@@ -57,6 +63,24 @@ class Resize(StrEnum):
     BILINEAR = "bilinear"
 
 
+class Decode(StrEnum):
+    """How large a JPEG is decoded: whole, or scaled by 1/2, 1/4 or 1/8 on the way.
+
+    `target` takes the smallest of these that is not smaller than `image_size`; libjpeg then leaves
+    out most of the inverse transform. Other formats are decoded whole.
+    """
+
+    FULL = "full"
+    TARGET = "target"
+
+
+class Delivers(StrEnum):
+    """The type of the images in a batch; `uint8` is cast where the model runs."""
+
+    FLOAT32 = "float32"
+    UINT8 = "uint8"
+
+
 @dataclass(frozen=True)
 class PipelineSpec:
     """One input pipeline.
@@ -74,6 +98,8 @@ class PipelineSpec:
         feature_passes: for the loader `features`, how many passes of the images through the frozen
             backbone are kept; epochs take them in turn. Without augmentation all would be equal, so
             there is one; with it there are two or more, since a single one would freeze it.
+        decode: how large a JPEG is decoded before it is resized.
+        delivers: the type of the images that a batch hands to the model.
 
     Raises:
         PipelineError: the combination cannot exist; the message names the axis to change.
@@ -88,6 +114,8 @@ class PipelineSpec:
     autotune: bool = False
     resize: Resize = Resize.BILINEAR
     feature_passes: int = 0
+    decode: Decode = Decode.FULL
+    delivers: Delivers = Delivers.FLOAT32
 
     def __post_init__(self) -> None:
         self._check_ranges()
@@ -96,6 +124,7 @@ class PipelineSpec:
             check(self)
         _check_feature_passes(self)
         _check_augment_form(self)
+        _check_delivers(self)
         if not self.autotune and AUTOTUNE in (self.map_parallelism, self.prefetch):
             raise PipelineError(
                 "map_parallelism or prefetch is 'autotune' while autotune is off: "
@@ -151,6 +180,7 @@ def _check_image_data_generator(spec: PipelineSpec) -> None:
         cache=(Cache.NONE,),
         prefetch=(0,),
         autotune=(False,),
+        **_OTHERS_OWN_DECODING,
     )
     if spec.augment is Augment.PIPELINE:
         _require(
@@ -169,6 +199,7 @@ def _check_keras_directory(spec: PipelineSpec) -> None:
         prefetch=(AUTOTUNE,),
         autotune=(True,),
         augment=(Augment.MODEL, Augment.NONE),
+        **_OTHERS_OWN_DECODING,
     )
 
 
@@ -182,7 +213,24 @@ def _check_on_device(spec: PipelineSpec) -> None:
         autotune=(False,),
         augment=(Augment.MODEL, Augment.NONE),
         resize=(Resize.BILINEAR,),
+        **_OTHERS_OWN_DECODING,
     )
+
+
+def _check_memory_mapped(spec: PipelineSpec) -> None:
+    _require(
+        spec,
+        "its file holds the decoded images already, and whole batches are read from it",
+        cache=(Cache.NONE,),
+        augment=(Augment.MODEL, Augment.NONE),
+    )
+
+
+# Loaders that decode by code of their own and hand over what Keras or the device makes of it.
+_OTHERS_OWN_DECODING: Mapping[str, tuple[object, ...]] = {
+    "decode": (Decode.FULL,),
+    "delivers": (Delivers.FLOAT32,),
+}
 
 
 def _check_feature_passes(spec: PipelineSpec) -> None:
@@ -213,11 +261,20 @@ def _check_augment_form(spec: PipelineSpec) -> None:
         )
 
 
+def _check_delivers(spec: PipelineSpec) -> None:
+    if spec.delivers is Delivers.UINT8 and spec.augment is Augment.PIPELINE:
+        raise PipelineError(
+            f"augment={Augment.PIPELINE} makes float32 images, so they cannot be delivered as "
+            f"{Delivers.UINT8}: set delivers={Delivers.FLOAT32}, or augment={Augment.MODEL}."
+        )
+
+
 _LOADER_CHECKS = {
     Loader.IMAGE_DATA_GENERATOR: _check_image_data_generator,
     Loader.KERAS_DIRECTORY: _check_keras_directory,
     Loader.RESIDENT: _check_on_device,
     Loader.FEATURES: _check_on_device,
+    Loader.MEMORY_MAPPED: _check_memory_mapped,
 }
 
 _NAMED_COUNTS = {
@@ -243,6 +300,8 @@ _CHOICES: Mapping[str, type[StrEnum]] = {
     "augment": Augment,
     "augment_form": AugmentForm,
     "resize": Resize,
+    "decode": Decode,
+    "delivers": Delivers,
 }
 
 

@@ -91,7 +91,8 @@ def _input(pipeline: Pipeline, image_size: int) -> Any:
     images, _ = pipeline.dataset.element_spec if pipeline.dataset is not None else (None, None)
     if images is not None and images.shape.rank == 1:
         return keras.Input((), dtype=images.dtype.name, name="index")
-    return keras.Input((image_size, image_size, 3), name="image")
+    dtype = images.dtype.name if images is not None else "float32"
+    return keras.Input((image_size, image_size, 3), dtype=dtype, name="image")
 
 
 def continue_from(network: Any, weights: Path) -> None:

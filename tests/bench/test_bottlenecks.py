@@ -210,6 +210,20 @@ def test_the_python_generator_works_on_one_thread(name, code):
     assert ("cache=decoded" in found.remedy) == (name == "python")
 
 
+def test_fused_augmentation_is_not_told_to_be_fused():
+    found = find(profile({"model/augmentation": 0.3, "model/convolution": 0.7}, "fused_model"))
+    assert "fuse" not in found["augmentation-bound"].remedy
+    assert "fused resamplings" not in found["augmentation-bound"].what
+
+
+def test_a_memory_mapped_file_is_not_told_to_be_decoded_by_tf_data_or_cached():
+    found = find(profile(waiting("read", 0.4), "memory_mapped"))["input-bound"]
+    assert "tf_data" not in found.remedy
+    assert "cache" not in found.remedy
+    slow = evolved(profile(waiting("read", 0.4), "memory_mapped"), prefetch=0)
+    assert "prefetch=2" in find(slow)["input-bound"].remedy
+
+
 def test_augmentation_in_the_model_can_be_fused():
     found = find(profile(dict(samples.IN_MODEL), "in_model"))["augmentation-bound"]
     assert found.what == (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.compare import Outcome, block_times, compare, fastest
+from leafmodel.pipelines.facts import MadeOnce
 from tests.bench.samples import failed_record, trial_record, trial_spec
 
 
@@ -50,6 +51,20 @@ def test_the_first_epoch_only_counts_in_the_amortised_speedup():
     assert found.speedup.median == pytest.approx(2.0)
     assert found.amortised[1].median == pytest.approx(0.2)
     assert found.amortised[5].median == pytest.approx(50.02 / 70.01, rel=1e-3)
+
+
+def test_a_file_that_another_trial_made_counts_in_every_first_epoch():
+    """Blocks differ by luck in which one made it, and must not differ by that."""
+    made, found = (MadeOnce(2_000_000_000, found=is_there, size_bytes=1) for is_there in (0, 1))
+    spec = trial_spec("memory_mapped")
+    times = block_times(
+        [
+            trial_record(spec, (12.0, 5.0), made_once=made),
+            trial_record(spec, (10.0, 5.0), made_once=found),
+        ]
+    )
+    assert [item.first for item in times] == pytest.approx([12.0, 12.0])
+    assert [item.steady for item in times] == [(5.0,), (5.0,)]
 
 
 def test_the_fastest_variant_of_each_phase_has_the_shortest_median_epoch():

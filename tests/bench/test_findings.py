@@ -97,6 +97,14 @@ def test_a_hidden_prefetch_is_named(status, severity):
     assert found["hidden-prefetch"].where == "default"
 
 
+def test_the_shuffle_behind_a_cache_in_a_file_holds_all_images_in_memory():
+    variants = ("default", "file_cache", "memory_mapped")
+    run = run_record(variants=variants, data=data_summary(train_images=50_000))
+    found = find(run)["cache-too-large"]
+    assert found.where == "file_cache, cnn"
+    assert "loader=memory_mapped" in found.remedy
+
+
 @pytest.mark.parametrize(
     ("images", "severity"), [(50_000, Severity.PROBLEM), (30_000, Severity.WARNING)]
 )

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from bench import ladder
 from bench.variants import VARIANTS, variant
 from leafmodel.errors import PipelineError
-from leafmodel.pipelines.spec import Augment, Cache, Loader, PipelineSpec, Resize
+from leafmodel.pipelines.spec import (
+    Augment,
+    Cache,
+    Decode,
+    Delivers,
+    Loader,
+    PipelineSpec,
+    Resize,
+)
 
 LISTED = {name: item.pipeline for name, item in VARIANTS.items()}
 QUICK = {name: LISTED[name] for name in LISTED if name != "feature_cache"}
@@ -22,6 +30,12 @@ def axes(names, idle=()):
     """The axes that each rung changes."""
     rungs = [ladder.changes(LISTED[a], LISTED[b], idle) for a, b in pairwise(names)]
     return [[change.axis for change in rung] for rung in rungs]
+
+
+def axes_between(before, after):
+    """The axes that each part of a jump changes."""
+    parts = (before, *ladder.between(before, after), after)
+    return [[change.axis for change in ladder.changes(a, b)] for a, b in pairwise(parts)]
 
 
 def test_a_change_is_written_as_people_write_axes():
@@ -100,6 +114,33 @@ def test_of_ladders_with_equally_many_rungs_it_takes_the_most_even():
     assert ladder.finest(points, "start", "top") == ("start", "even", "top")
 
 
+def test_images_kept_in_another_form_are_no_step_to_a_pipeline():
+    few = {name: LISTED[name] for name in ("default", "memory_mapped", "in_model")}
+    assert ladder.finest(few, "default", "in_model") == ("default", "in_model")
+
+
+def test_a_ladder_to_the_memory_mapped_file_climbs_the_pipeline_first():
+    names = ladder.finest(LISTED, "default", "memory_mapped", via="in_model")
+    assert names[-3:] == ("in_model", "in_model_cache", "memory_mapped")
+    assert axes(names)[-2:] == [["cache"], ["loader"]]
+
+
+def test_a_memory_mapped_file_has_no_cache_to_lose():
+    (only,) = ladder.changes(LISTED["in_model_cache"], LISTED["memory_mapped"])
+    assert only.axis == "loader"
+    assert (
+        ladder.without(LISTED["memory_mapped"], LISTED["in_model_cache"], "loader")
+        == (LISTED["in_model_cache"])
+    )
+
+
+def test_bytes_and_augmentation_in_the_pipeline_are_parted_in_the_order_that_can_be():
+    bytes_, plain = LISTED["uint8_model"], LISTED["prefetch"]
+    there = [axis for (axis,) in axes_between(plain, bytes_)]
+    assert there == ["augment", "delivers"]
+    assert [axis for (axis,) in axes_between(bytes_, plain)] == ["delivers", "augment"]
+
+
 def test_a_jump_is_parted_by_listed_variants_where_there_are_any():
     parts = ladder.between(LISTED["default"], LISTED["in_model"], RESIZE)
     assert [ladder.called(spec, LISTED, RESIZE) for spec in parts] == [
@@ -140,6 +181,8 @@ def specs(draw, loader=None):
         "prefetch": draw(st.sampled_from([0, 2, 8])),
         "augment": draw(st.sampled_from(list(Augment))),
         "resize": draw(st.sampled_from(list(Resize))),
+        "decode": draw(st.sampled_from(list(Decode))),
+        "delivers": draw(st.sampled_from(list(Delivers))),
     }
     base = draw(st.sampled_from(list(LISTED.values())))
     kept = draw(st.sets(st.sampled_from(sorted(values))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from bench import learning
 from bench.learning import Race
 from bench.results import compute
 from bench.schema import TrialRecord
+from leafmodel.pipelines.facts import MadeOnce
 from tests.bench.samples import proof_records, run_record, trial_record, trial_spec
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
@@ -55,6 +57,20 @@ def test_time_and_epochs_to_the_asked_accuracy_are_counted_by_seed() -> None:
     assert in_model.speedup.median == pytest.approx((2 * 2 * 40 / 15) ** (1 / 3))
     assert in_model.speedup.low is not None
     assert default.speedup is None
+
+
+def test_a_race_starts_with_making_the_file_that_was_found() -> None:
+    run = run_record(variants=("default", "memory_mapped"), until_accuracy=0.6, blocks=3)
+    found = MadeOnce(4_000_000_000, found=True, size_bytes=1)
+    made = [
+        *trials("default", [LEARNS] * 3, 10.0),
+        *(replace(t, made_once=found) for t in trials("memory_mapped", [LEARNS] * 3, 5.0)),
+    ]
+    results = compute(run, made, proof_records(run))
+    mapped = results.races[0].of("memory_mapped")
+    assert mapped is not None
+    assert [arrival.seconds for arrival in mapped.arrivals] == pytest.approx([19, 19, 19])
+    assert mapped.mean_s == pytest.approx(19)
 
 
 def test_a_seed_that_never_arrives_is_not_counted_as_fast() -> None:

@@ -21,7 +21,7 @@ from bench.schema import (
     VariantProof,
     ceiling_variant,
 )
-from leafmodel.pipelines.facts import ProofCheck, ProofStatus
+from leafmodel.pipelines.facts import MadeOnce, ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Augment, AugmentForm, Cache, PipelineSpec
 
 SPEC = TrialSpec(
@@ -77,12 +77,36 @@ def test_a_pipeline_from_before_there_was_a_form_augments_in_the_stock_form() ->
     assert decode(json.dumps(on_disk).encode(), TrialRecord, "x.json") == RECORD
 
 
+def test_a_record_from_before_decoding_and_types_were_axes_still_reads() -> None:
+    on_disk = json.loads(encode(RECORD))
+    del on_disk["spec"]["pipeline"]["decode"], on_disk["spec"]["pipeline"]["delivers"]
+    del on_disk["made_once"]
+    assert decode(json.dumps(on_disk).encode(), TrialRecord, "x.json") == RECORD
+
+
+@pytest.mark.parametrize(
+    ("made_once", "training_ns"),
+    [
+        (None, [130, 230]),
+        (MadeOnce(1_000, found=False, size_bytes=9), [130, 230]),
+        (MadeOnce(1_000, found=True, size_bytes=9), [1_130, 1_230]),
+    ],
+)
+def test_a_training_counts_what_another_trial_made_for_it(
+    made_once: MadeOnce | None, training_ns: list[int]
+) -> None:
+    second = replace(EPOCH, epoch=1, epoch_ns=100, head_ns=0, tail_ns=0)
+    trial = replace(RECORD, epochs=(EPOCH, second), made_once=made_once)
+    assert [trial.training_ns(epochs) for epochs in (1, 2)] == training_ns
+    assert decode(encode(trial), TrialRecord, "x.json") == trial
+
+
 def test_the_fields_of_a_trial_on_disk() -> None:
     """Old runs must stay readable: a renamed field needs a new schema version and a migration."""
     on_disk = json.loads(encode(RECORD))
     assert sorted(on_disk) == [
         *("build_ns", "cpu_ns", "devices", "epochs", "failure", "first_batch_ns", "gpu"),
-        "loader_epoch_ns",
+        *("loader_epoch_ns", "made_once"),
         *("other_cpu_ns", "peak_rss_bytes", "schema_version", "spec", "start_ns", "started_at"),
         *("status", "step_clock", "test_accuracy", "traces", "versions", "wall_ns"),
     ]

@@ -56,7 +56,7 @@ def test_the_seconds_of_a_block_are_the_mean_of_its_steady_epochs():
 @pytest.mark.parametrize(
     ("sizes", "idle"),
     [
-        ({"256x256": 768}, {"resize"}),
+        ({"256x256": 768}, {"resize", "decode"}),
         ({"256x256": 700, "300x200": 68}, set()),
         ({"128x128": 768}, set()),
     ],

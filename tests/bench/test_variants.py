@@ -4,13 +4,23 @@ import pytest
 
 from bench.errors import ConfigError
 from bench.variants import VARIANTS, variant
-from leafmodel.pipelines.spec import ALL_CORES, Augment, AugmentForm, Cache, Loader, Resize
+from leafmodel.pipelines.spec import (
+    ALL_CORES,
+    Augment,
+    AugmentForm,
+    Cache,
+    Decode,
+    Delivers,
+    Loader,
+    Resize,
+)
 
 
 def test_the_listed_variants() -> None:
     assert list(VARIANTS) == [
         *("default", "plain", "parallel", "prefetch", "cache", "cache_prefetch"),
         *("in_model", "in_model_cache", "fused_model", "fused_pipeline", "fused_cache"),
+        *("uint8_model", "decode_to_target", "file_cache", "memory_mapped", "memory_mapped_fused"),
         *("resident", "feature_cache", "keras_stock"),
     ]
 
@@ -27,6 +37,10 @@ def test_the_listed_variants() -> None:
         ("in_model", "fused_model", {"augment_form": AugmentForm.FUSED}),
         ("prefetch", "fused_pipeline", {"augment_form": AugmentForm.FUSED}),
         ("in_model_cache", "fused_cache", {"augment_form": AugmentForm.FUSED}),
+        ("in_model", "uint8_model", {"delivers": Delivers.UINT8}),
+        ("in_model", "decode_to_target", {"decode": Decode.TARGET}),
+        ("in_model_cache", "file_cache", {"cache": Cache.FILE}),
+        ("in_model", "memory_mapped", {"loader": Loader.MEMORY_MAPPED}),
     ],
 )
 def test_neighbours_differ_on_one_axis(one: str, other: str, axes: dict[str, object]) -> None:
@@ -56,7 +70,8 @@ def test_a_variant_by_its_axes() -> None:
         ("in_modell", "Unknown variant 'in_modell'. Known: default, plain"),
         ("in_model+prefetch", "expected axis=value after '\\+', found 'prefetch'"),
         ("in_model+speed=7", "There is no axis 'speed'"),
-        ("in_model+cache=ram", "cache must be one of none, decoded"),
+        ("in_model+cache=ram", "cache must be one of none, decoded, file"),
+        ("plain+delivers=uint8", "augment=pipeline makes float32.*set delivers=float32"),
         ("default+augment_form=fused", "SciPy, which resamples once already.*augment_form=stock"),
         ("resident+cache=decoded", "cannot have cache=decoded.*set cache=none"),
     ],

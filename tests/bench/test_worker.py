@@ -147,15 +147,55 @@ def test_an_emulated_trial_feeds_its_device_and_trains_nothing(
     assert [line for line in told if line.startswith("@")] == ["@epoch 1 2", "@epoch 2 2"]
 
 
+@pytest.mark.parametrize(("variant", "image_bytes"), [("in_model", 4), ("uint8_model", 1)])
+def test_an_emulated_device_is_sent_what_the_pipeline_delivers(
+    files: Path, tmp_path: Path, variant: str, image_bytes: int
+) -> None:
+    device = DeviceTimes("d", step_s=1e-3, image_s=0, transfer_s=0, byte_s=1e-9, ahead=2)
+    record = _emulated(tmp_path, files, TrialKind.TRAIN, variant, device)
+    sent = [count * (32 * 32 * 3 * image_bytes + 4) for count in (4, 4, 2)]
+    assert record.epochs[1].compute_ns == tuple(1_000_000 + each for each in sent)
+
+
+def test_a_file_that_is_made_once_is_made_in_the_first_trial_of_a_run(
+    files: Path, tmp_path: Path
+) -> None:
+    made, found = (
+        _emulated(tmp_path, files, TrialKind.TRAIN, variant).made_once
+        for variant in ("memory_mapped", "memory_mapped_fused")
+    )
+    assert made is not None
+    assert not made.found
+    assert made.build_ns > 0
+    assert found == replace(made, found=True)
+
+
+def test_a_file_that_was_cut_off_fails_the_trial_with_one_sentence(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _emulated(tmp_path, files, TrialKind.TRAIN, "memory_mapped")
+    (path,) = (tmp_path / "work").rglob("decoded-*.rgb")
+    path.write_bytes(path.read_bytes()[:-1])
+    request = _trial(tmp_path, files, TrialKind.TRAIN, "memory_mapped")
+    assert worker.main([str(request)]) == EXIT_USAGE
+    told = capsys.readouterr().err.strip()
+    assert "was cut off or added to after it was made" in told
+    assert told.endswith(f"Delete {path}, and it is made again.")
+
+
 def test_the_ceiling_of_a_device_is_its_own_time(files: Path, tmp_path: Path) -> None:
     record = _emulated(tmp_path, files, TrialKind.CEILING, ceiling_variant(Augment.NONE))
     assert [epoch.epoch_ns for epoch in record.epochs] == [1_300_000] * 2
 
 
-def _emulated(tmp_path: Path, files: Path, kind: TrialKind, variant: str) -> TrialRecord:
+DEVICE = DeviceTimes("d", step_s=1e-4, image_s=1e-4, transfer_s=0, byte_s=0, ahead=2)
+
+
+def _emulated(
+    tmp_path: Path, files: Path, kind: TrialKind, variant: str, device: DeviceTimes = DEVICE
+) -> TrialRecord:
     path = _trial(tmp_path, files, kind, variant)
     request = decode(path.read_bytes(), TrialRequest, str(path))
-    device = DeviceTimes("d", step_s=1e-4, image_s=1e-4, transfer_s=0, byte_s=0, ahead=2)
     path.write_bytes(encode(replace(request, spec=replace(request.spec, device=device))))
     assert worker.main([str(path)]) == EXIT_OK
     return _record(tmp_path)
@@ -345,7 +385,7 @@ def test_only_a_conducted_training_has_a_place_for_plants_in_its_graph(
         spec, given, "", pipeline, worker._model_class(metering(given.steps), planting)
     )
     bare = [str(stage) for stage in stages(build(spec.pipeline, given).dataset)]
-    extra = ["map(cast, sequential)"] if conducted else []
+    extra = ["map(python, sequential)"] if conducted else []
     assert [str(stage) for stage in stages(pipeline.dataset)] == bare + extra
     python = {op for op in _ops(trainee.training, pipeline.dataset) if "PyFunc" in op}
     assert bool(python) == conducted

@@ -27,6 +27,9 @@ SPECS = {
     ),
     Loader.RESIDENT: PipelineSpec(loader=Loader.RESIDENT, augment=Augment.NONE),
     Loader.FEATURES: PipelineSpec(loader=Loader.FEATURES, augment=Augment.NONE, feature_passes=1),
+    Loader.MEMORY_MAPPED: PipelineSpec(
+        loader=Loader.MEMORY_MAPPED, map_parallelism=ALL_CORES, prefetch=2, augment=Augment.NONE
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from bench.gate.blocks import BlockRecord, Role, order, planted_turns
 from bench.gate.decision import Series, estimate
 from bench.gate.metrics import Metric, Threshold, Thresholds
 from bench.schema import EpochRecord
+from leafmodel.pipelines.facts import MadeOnce
 from tests.bench.gate import made
 
 
@@ -52,6 +53,15 @@ def test_the_first_epoch_memory_and_lost_accuracy() -> None:
     assert changes(blocks, Metric.FIRST_EPOCH) == pytest.approx([math.log(810 / 410)])
     assert changes(blocks, Metric.MEMORY) == pytest.approx([math.log(1.1)], abs=1e-6)
     assert changes(blocks, Metric.ACCURACY) == pytest.approx([0.1])
+
+
+def test_a_first_epoch_counts_the_file_that_another_trial_made() -> None:
+    """Each side's first block makes its file, later ones find it: neither is slower for that."""
+    block = made.block(0)
+    found = MadeOnce(410_000_000, found=True, size_bytes=1)
+    finds = replace(block, head=replace(block.head, made_once=found))
+    assert changes([finds], Metric.FIRST_EPOCH) == pytest.approx([math.log(820 / 410)])
+    assert pairs.level(Metric.FIRST_EPOCH, finds.head) == pytest.approx(0.82)
 
 
 def test_a_burst_that_hits_a_tenth_of_the_turns_moves_nothing() -> None:

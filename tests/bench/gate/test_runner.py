@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import plan
+from bench.codec import decode
 from bench.config import make_config
 from bench.gate.blocks import BlockRecord, Role, Subject
 from bench.gate.measuring import Plants
@@ -21,7 +22,7 @@ from bench.gate.schema import Side
 from bench.gate.store import CheckRecord, CheckStore, read_blocks
 from bench.gate.tree import Tree
 from bench.images import Images
-from bench.requests import WorkerFiles
+from bench.requests import TrialRequest, WorkerFiles
 from bench.schema import SCHEMA_VERSION, DataSummary, RunConfig
 from bench.turns import Place, Turn
 from bench.variants import VARIANTS
@@ -106,6 +107,16 @@ def test_each_side_trains_its_own_code(store: CheckStore, tmp_path: Path) -> Non
     assert {e.step_ns[0] for e in block.head.epochs} == {120_000_000}
     assert values.changes[Metric.STEP] == pytest.approx(0.1823, abs=1e-4)
     assert block.failed is None
+
+
+def test_what_a_side_makes_once_the_other_does_not_find(store: CheckStore, tmp_path: Path) -> None:
+    runner(store, both(tmp_path, "100", "100")).measure(SUBJECT, 0, confirms=False)
+    requests = [
+        decode(path.read_bytes(), TrialRequest, str(path))
+        for path in store.work.glob("*.trial.json")
+    ]
+    folders = {list(Role)[item.spec.position]: Path(item.work).name for item in requests}
+    assert folders == {Role.REFERENCE: "reference", Role.AGAIN: "reference", Role.HEAD: "head"}
 
 
 def test_the_reference_again_is_slower_in_the_planted_turns_alone(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from bench.report.figures import figures
 from bench.report.markdown import markdown
 from bench.results import RunResults, compute
 from bench.schema import ClaimSpec, FailureKind
+from leafmodel.pipelines.facts import MadeOnce
 from tests.bench.samples import (
     EPOCH_S,
     failed_record,
@@ -39,6 +41,23 @@ def test_the_whole_report_is_as_it_was_read_and_approved():
     if os.environ.get("LEAFBENCH_UPDATE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8")
     assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_a_file_that_one_trial_made_is_named_with_its_cost():
+    run = run_record(variants=("default", "memory_mapped"))
+    made = MadeOnce(1_300_000_000, found=False, size_bytes=12 * 2**20)
+    trials = [
+        replace(t, made_once=replace(made, found=t.spec.block > 0))
+        if t.spec.variant == "memory_mapped"
+        else t
+        for t in trial_records(run)
+    ]
+    text = markdown(make(run, trials))
+    assert (
+        "memory_mapped (cnn) trains from a file of 12 MiB that one trial made in 1.30 s and the "
+        "others of the run found ready. The table counts that time in every first epoch"
+    ) in text
+    assert "trains from a file" not in markdown(make(run, trial_records(run)))
 
 
 def test_it_opens_with_the_verdict_in_two_sentences():

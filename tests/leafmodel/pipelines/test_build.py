@@ -39,11 +39,12 @@ def test_an_epoch_delivers_every_image_once(name: str, given: Given) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(VARIANTS) - {"resident", "feature_cache"}))
-def test_batches_are_float_images_of_the_wanted_size(name: str, given: Given) -> None:
-    images, _ = next(build(VARIANTS[name].pipeline, given(image_size=8)).drain())
+def test_batches_are_images_of_the_wanted_size_and_type(name: str, given: Given) -> None:
+    spec = VARIANTS[name].pipeline
+    images, _ = next(build(spec, given(image_size=8)).drain())
     images = np.asarray(images)
     assert images.shape == (4, 8, 8, 3)
-    assert images.dtype == np.float32
+    assert images.dtype.name == str(spec.delivers)
     assert 1.0 < images.max() <= 255.0
 
 
@@ -60,7 +61,9 @@ def test_augmentation_in_the_model_stands_at_its_front(given: Given) -> None:
     assert build(PipelineSpec(augment=Augment.NONE), given()).front == ()
 
 
-@pytest.mark.parametrize("name", ["default", "in_model", "resident", "keras_stock"])
+@pytest.mark.parametrize(
+    "name", ["default", "in_model", "resident", "keras_stock", "memory_mapped"]
+)
 def test_the_fused_form_is_one_layer_of_every_loader_that_augments_in_the_model(
     name: str, given: Given
 ) -> None:
@@ -148,7 +151,9 @@ def test_another_size_is_resampled(resize: Resize, given: Given) -> None:
     assert images.shape == (4, 8, 8, 3)
 
 
-@pytest.mark.parametrize("name", ["default", "in_model", "resident", "keras_stock"])
+@pytest.mark.parametrize(
+    "name", ["default", "in_model", "resident", "keras_stock", "file_cache", "memory_mapped"]
+)
 def test_names_with_spaces_and_other_letters_are_no_obstacle(
     name: str, make_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -18,6 +18,8 @@ SHUFFLE = Stage("shuffle", buffer=10)
 BATCH = Stage("batch")
 CACHE = Stage("cache")
 PLAIN = (SHUFFLE, DECODE, AUGMENT, BATCH)
+CACHED = (DECODE, CACHE, SHUFFLE, AUGMENT, BATCH)
+CACHED_IN_FILE = (DECODE, Stage("cache", work="file"), SHUFFLE, AUGMENT, BATCH)
 
 
 def _failed(spec: PipelineSpec, found: Sequence[Stage]) -> list[ProofCheck]:
@@ -37,6 +39,8 @@ def test_a_graph_that_is_what_the_spec_says_passes() -> None:
         (PipelineSpec(prefetch=2), (*PLAIN, Stage("prefetch", buffer=4)), "prefetch"),
         (PipelineSpec(map_parallelism=4), PLAIN, "map parallelism"),
         (PipelineSpec(cache=Cache.DECODED), PLAIN, "cache"),
+        (PipelineSpec(cache=Cache.FILE), CACHED, "cache"),
+        (PipelineSpec(cache=Cache.DECODED), CACHED_IN_FILE, "cache"),
         (PipelineSpec(augment=Augment.MODEL), PLAIN, "augmentation stage"),
         (PipelineSpec(), (SHUFFLE, DECODE, BATCH, AUGMENT), "augmentation stage"),
     ],
@@ -49,8 +53,17 @@ def test_what_the_graph_lacks_or_hides_is_named(
     assert failed[0].remedy
 
 
-def test_a_cache_behind_augmentation_fails_and_names_the_remedy() -> None:
-    failed = _failed(PipelineSpec(cache=Cache.DECODED), (DECODE, AUGMENT, CACHE, SHUFFLE, BATCH))
+@pytest.mark.parametrize(
+    ("cache", "found"), [(Cache.DECODED, CACHED), (Cache.FILE, CACHED_IN_FILE)]
+)
+def test_a_cache_in_its_place_passes(cache: Cache, found: Sequence[Stage]) -> None:
+    assert not _failed(PipelineSpec(cache=cache), found)
+
+
+@pytest.mark.parametrize("cache", [Cache.DECODED, Cache.FILE])
+def test_a_cache_behind_augmentation_fails_and_names_the_remedy(cache: Cache) -> None:
+    kept = CACHE if cache is Cache.DECODED else CACHED_IN_FILE[1]
+    failed = _failed(PipelineSpec(cache=cache), (DECODE, AUGMENT, kept, SHUFFLE, BATCH))
     assert [item.check for item in failed] == ["nothing random before the cache"]
     assert "move .cache() before the augmentation" in failed[0].remedy
 

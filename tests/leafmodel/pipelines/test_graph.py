@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -24,6 +26,28 @@ def test_stages_come_in_the_order_of_the_data() -> None:
         Stage("batch"),
         Stage("prefetch", buffer=5),
     )
+
+
+def test_a_cache_in_a_file_is_told_from_one_in_memory(tmp_path: Path) -> None:
+    in_file = _images().cache(str(tmp_path / "decoded"))
+    assert [str(stage) for stage in stages(in_file)] == ["slices", "cache(file)"]
+    assert [str(stage) for stage in stages(_images().cache())] == ["slices", "cache"]
+
+
+def test_work_in_a_branch_of_several_is_seen() -> None:
+    def decode(encoded: Any) -> Any:
+        ratios = [lambda r=r: tf.io.decode_jpeg(encoded, channels=3, ratio=r) for r in (1, 2)]
+        return tf.switch_case(tf.strings.length(encoded) % 2, ratios)
+
+    dataset = tf.data.Dataset.from_tensors("x").map(decode)
+    assert [stage.work for stage in stages(dataset)] == ["", "decode"]
+
+
+def test_python_within_a_map_is_named() -> None:
+    def asked(images: Any) -> Any:
+        return tf.numpy_function(np.negative, [images], tf.float32)
+
+    assert [stage.work for stage in stages(_images().map(asked))] == ["", "python"]
 
 
 def test_a_map_is_named_for_its_work() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bench.variants import VARIANTS
+from bench.variants import VARIANTS, variant
 from leafmodel.augment import stock_augmentation
 from leafmodel.data.folder import ImageFile
 from leafmodel.pipelines import build as builders
@@ -18,7 +18,14 @@ from leafmodel.pipelines import proof, tf_data
 from leafmodel.pipelines.facts import ProofStatus
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.proof import Proof, prove
-from leafmodel.pipelines.spec import Augment, AugmentForm, PipelineSpec
+from leafmodel.pipelines.spec import (
+    Augment,
+    AugmentForm,
+    Cache,
+    Decode,
+    Delivers,
+    PipelineSpec,
+)
 
 Given = Callable[..., PipelineInput]
 Plant = Callable[[PipelineSpec, PipelineInput], Pipeline]
@@ -62,6 +69,16 @@ def test_the_fused_form_differs_on_purpose(name: str, given: Given) -> None:
 def test_nearest_resampling_differs_on_purpose(given: Given) -> None:
     found = prove(VARIANTS["default"].pipeline, given(file_size=40))
     assert _failed(found) == set()
+
+
+@pytest.mark.parametrize("name", ["decode_to_target", "memory_mapped+decode=target"])
+def test_decoding_to_the_target_differs_on_purpose(name: str, given: Given) -> None:
+    check = "pixels of decoding to the target"
+    scaled = prove(variant(name).pipeline, given(image_size=16, file_size=40))
+    assert _failed(scaled) == set()
+    assert _status(scaled, check) is ProofStatus.DIFFERS
+    same = prove(variant(name).pipeline, given(image_size=16, file_size=16))
+    assert _status(same, check) is ProofStatus.OK
 
 
 @pytest.fixture
@@ -145,6 +162,46 @@ def test_other_pixels_are_caught(given: Given, plant: Callable[[Plant], None]) -
 
     plant(scaled)
     assert "pixels before augmentation" in _failed(prove(PipelineSpec(), given()))
+
+
+@pytest.mark.parametrize("said", list(Delivers))
+def test_another_type_of_images_is_caught(
+    said: Delivers, given: Given, plant: Callable[[Plant], None]
+) -> None:
+    (other,) = set(Delivers) - {said}
+
+    def mistaken(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        return builders.build(spec.evolve(delivers=other), inputs)
+
+    plant(mistaken)
+    spec = PipelineSpec(augment=Augment.MODEL, delivers=said)
+    assert _failed(prove(spec, given())) == {"type of delivered images"}
+
+
+def test_a_cache_in_memory_that_was_to_be_a_file_is_caught(
+    given: Given, plant: Callable[[Plant], None]
+) -> None:
+    def mistaken(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        return builders.build(spec.evolve(cache=Cache.DECODED), inputs)
+
+    plant(mistaken)
+    assert _failed(prove(PipelineSpec(cache=Cache.FILE), given())) == {"cache"}
+
+
+def test_another_image_of_the_same_brightness_is_caught(
+    given: Given, plant: Callable[[Plant], None]
+) -> None:
+    def mirrored(spec: PipelineSpec, inputs: PipelineInput) -> Pipeline:
+        honest = builders.build(spec, inputs)
+
+        def drain() -> Iterator[tuple[Any, Any]]:
+            return ((tf.reverse(images, [-1]), labels) for images, labels in honest.drain())
+
+        return replace(honest, drain=drain)
+
+    plant(mirrored)
+    failed = _failed(prove(PipelineSpec(decode=Decode.TARGET), given()))
+    assert failed == {"pixels of decoding to the target"}
 
 
 def test_an_autotuner_that_was_to_be_off_is_caught(

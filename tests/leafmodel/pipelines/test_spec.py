@@ -13,6 +13,8 @@ from leafmodel.pipelines.spec import (
     Augment,
     AugmentForm,
     Cache,
+    Decode,
+    Delivers,
     Loader,
     PipelineSpec,
     axes,
@@ -46,6 +48,27 @@ from leafmodel.pipelines.spec import (
             {"augment": Augment.NONE, "augment_form": AugmentForm.FUSED},
             "augment_form=fused says how to augment",
             "set augment_form=stock, or augment=model",
+        ),
+        (
+            {"delivers": Delivers.UINT8},
+            "augment=pipeline makes float32 images",
+            "set delivers=float32, or augment=model",
+        ),
+        (
+            {"loader": Loader.MEMORY_MAPPED, "augment": Augment.MODEL, "cache": Cache.FILE},
+            "cache=file: its file holds the decoded images already",
+            "set cache=none",
+        ),
+        ({"loader": Loader.MEMORY_MAPPED}, "augment=pipeline", "augment=model or none"),
+        (
+            {"loader": Loader.IMAGE_DATA_GENERATOR, "decode": Decode.TARGET},
+            "decode=target",
+            "set decode=full",
+        ),
+        (
+            {"loader": Loader.RESIDENT, "augment": Augment.MODEL, "delivers": Delivers.UINT8},
+            "delivers=uint8",
+            "set delivers=float32",
         ),
     ],
 )
@@ -82,6 +105,9 @@ def test_evolve_checks_like_any_other_spec() -> None:
         ("loader", "tf_data", Loader.TF_DATA),
         ("augment_form", "fused", AugmentForm.FUSED),
         ("cache", "decoded", Cache.DECODED),
+        ("cache", "file", Cache.FILE),
+        ("decode", "target", Decode.TARGET),
+        ("delivers", "uint8", Delivers.UINT8),
         ("autotune", "true", True),
         ("map_parallelism", "cores", ALL_CORES),
         ("map_parallelism", "sequential", 1),
@@ -96,7 +122,7 @@ def test_parse_axis(axis: str, text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("axis", "text", "says"),
     [
-        ("cache", "disk", "cache must be one of none, decoded; found 'disk'"),
+        ("cache", "disk", "cache must be one of none, decoded, file; found 'disk'"),
         ("prefetch", "-1", "prefetch must be a count or one of autotune; found '-1'"),
         ("autotune", "yes", "autotune must be one of true, false"),
         ("speed", "7x", "There is no axis 'speed'; expected one of: loader, map_parallelism"),
@@ -128,9 +154,15 @@ def test_without_augmentation_no_form_is_left() -> None:
     assert fused.without_augmentation() == PipelineSpec(augment=Augment.NONE)
 
 
+def test_bytes_may_be_delivered_where_nothing_is_augmented() -> None:
+    bytes_ = PipelineSpec(augment=Augment.MODEL, delivers=Delivers.UINT8)
+    assert bytes_.without_augmentation().delivers is Delivers.UINT8
+
+
 def test_axes_lists_every_axis_with_what_it_takes() -> None:
     listed = axes()
     assert list(listed) == [field.name for field in fields(PipelineSpec)]
-    assert listed["cache"] == "none, decoded"
+    assert listed["cache"] == "none, decoded, file"
+    assert listed["decode"] == "full, target"
     assert listed["prefetch"] == "a count, autotune"
     assert listed["map_parallelism"] == "a count, autotune, cores, sequential"

@@ -28,7 +28,11 @@ def _assembled(name: str, given: PipelineInput) -> tuple[Pipeline, Trainee]:
 
 
 @pytest.mark.parametrize(
-    "name", ["default", "plain", "in_model", "fused_model", "resident", "keras_stock"]
+    "name",
+    [
+        *("default", "plain", "in_model", "fused_model", "resident", "keras_stock"),
+        *("uint8_model", "decode_to_target", "file_cache", "memory_mapped_fused"),
+    ],
 )
 def test_every_loader_trains_the_network_that_is_evaluated(name: str, given: PipelineInput) -> None:
     pipeline, trainee = _assembled(name, given)
