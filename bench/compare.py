@@ -10,6 +10,7 @@ from statistics import median
 from bench import stats
 from bench.schema import EpochRecord, TrialKind, TrialRecord, TrialStatus
 from bench.stats import BlockTimes, Interval
+from leafmodel.training.execution import AS_USUAL
 
 NS_PER_S = 1_000_000_000
 # Epochs over which the first, slow one is spread: a try-out, a short, a usual and a long training.
@@ -83,11 +84,16 @@ def steady_epochs(trial: TrialRecord) -> tuple[EpochRecord, ...]:
 
 
 def fastest(trials: Sequence[TrialRecord]) -> dict[str, str]:
-    """Phase -> the variant with the shortest median steady epoch, of those that were timed."""
+    """Phase -> the variant with the shortest median steady epoch, of those that were timed.
+
+    Of pipelines alone: a model that is executed otherwise is no faster pipeline.
+    """
     epochs: dict[tuple[str, str], list[int]] = {}
     for trial in trials:
-        if trial.spec.kind is TrialKind.TRAIN and trial.spec.replica == 0:
+        spec = trial.spec
+        is_pipeline = spec.execution == AS_USUAL and spec.replica == 0
+        if spec.kind is TrialKind.TRAIN and is_pipeline:
             steady = [epoch.epoch_ns for epoch in steady_epochs(trial)]
-            epochs.setdefault((trial.spec.phase, trial.spec.variant), []).extend(steady)
+            epochs.setdefault((spec.phase, spec.variant), []).extend(steady)
     medians = sorted((phase, median(ns), name) for (phase, name), ns in epochs.items() if ns)
     return {phase: name for phase, _, name in reversed(medians)}

@@ -15,6 +15,7 @@ from bench import plan, values
 from bench.backends import Backend
 from bench.devices import device, profile_names, profile_summary
 from bench.errors import ConfigError
+from bench.execution_rules import require_possible
 from bench.profile_schema import FEWEST_STEPS, MOST_STEPS
 from bench.schema import ClaimSpec, ProfileMode, RunConfig
 from bench.toml_files import read_toml, refuse_unknown
@@ -72,6 +73,7 @@ def make_config(
     _check_claim(config)
     _check_phases(config)
     config = _on_backend(config, overrides or {})
+    require_possible(config)
     return _on_device(config, overrides or {}) if config.device else config
 
 

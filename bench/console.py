@@ -89,9 +89,12 @@ def listing(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     table([(row["name"], row["summary"]) for row in rows])
     if any("pipeline" in row for row in rows):
         from leafmodel.pipelines.spec import axes
+        from leafmodel.training.execution import axes as execution_axes
 
         text("\nAny other point on the axes is NAME+AXIS=VALUE, as in in_model+prefetch=8. Axes:")
         table([(f"  {axis}", values) for axis, values in axes().items()])
+        text("\nBeyond the pipeline, reported apart, how the model is executed:")
+        table([(f"  {axis}", values) for axis, values in execution_axes().items()])
 
 
 def diagnosis(found: Diagnosis, as_json: bool) -> None:
@@ -138,6 +141,7 @@ def rendered(made: Report | Rendered, as_json: bool) -> None:
 
 def report(made: Report, as_json: bool) -> None:
     """Print the verdict of a report that was rendered, where it lies, and what it lacks."""
+    from bench.report.beyond import TITLE, terminal_tables
     from bench.report.tables import verdict_rows
     from bench.report.verdict import sentences
 
@@ -146,6 +150,9 @@ def report(made: Report, as_json: bool) -> None:
     else:
         header, *rows = verdict_rows(made.results)
         table(rows, header)
+        for header, *rows in terminal_tables(made.results):
+            text(f"\n{TITLE}:\n")
+            table(rows, header)
         text(f"\n{' '.join(sentences(made.results))}")
         text(f"\nReport: {made.path}")
     for error in made.broken:

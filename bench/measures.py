@@ -18,6 +18,7 @@ from bench.schema import EpochRecord, TrialRecord, TrialStatus
 from bench.stats import BlockTimes, Interval
 from leafmodel.pipelines.facts import MadeOnce
 from leafmodel.pipelines.spec import PipelineSpec
+from leafmodel.training.execution import AS_USUAL, Execution
 
 # Trials whose shares of waiting agree better than this do so by luck.
 WAIT_RESOLUTION = 0.001
@@ -76,7 +77,8 @@ class VariantResult:
         gaps_s: every epoch boundary, from the last step to the first step of the next epoch,
             validation apart.
         amortised_s: seconds an epoch if that many epochs are trained.
-        comparison: with the baseline; None for the baseline itself, or if it is not in the run.
+        comparison: with the baseline; None for the baseline itself, or if it is not in the run. Of
+            a model that is executed otherwise: with the same pipeline, executed as usual.
         ceiling_s: a steady epoch of the same model on a batch that already lies on the device.
         share_of_ceiling: ceiling / steady epoch, formed inside blocks; 1 is as fast as can be.
         loader_epoch_s: the pipeline drained with no model.
@@ -118,6 +120,7 @@ class VariantResult:
     dots: tuple[Dot, ...]
     gpu: GpuMeans | None = None
     made_once: MadeOnce | None = None
+    execution: Execution = AS_USUAL
 
     @property
     def speedup(self) -> Interval | None:
@@ -210,6 +213,7 @@ def measure(trials: Sequence[TrialRecord], context: Context) -> VariantResult:
             key=lambda made: made.found,
             default=None,
         ),
+        execution=spec.execution,
     )
 
 

@@ -27,6 +27,7 @@ from bench.schema import (
 )
 from bench.variants import variant
 from leafmodel.pipelines.spec import Augment, AugmentForm, Loader, PipelineSpec
+from leafmodel.training.execution import AS_USUAL, Execution
 from leafmodel.training.phases import phase as named_phase
 from leafmodel.training.phases import start_of
 
@@ -43,6 +44,7 @@ class _Entry:
     pipeline: PipelineSpec
     phase: str
     replica: int = 0
+    execution: Execution = AS_USUAL
 
 
 def build(config: RunConfig) -> tuple[TrialSpec, ...]:
@@ -116,6 +118,8 @@ def applicable(config: RunConfig, phase: str) -> tuple[str, ...]:
 
 
 def _is_profiled(config: RunConfig, name: str, fastest: str | None) -> bool:
+    if variant(name).execution != AS_USUAL:
+        return False  # profiles explain pipelines
     if config.profile is ProfileMode.AUTO:
         return name in (config.claim.baseline, config.claim.candidate, "plain", fastest)
     return config.profile is ProfileMode.ALL
@@ -141,16 +145,20 @@ def _entries(config: RunConfig) -> list[_Entry]:
     entries = []
     for phase in config.phases:
         names = applicable(config, phase)
-        entries += [_Entry(TrialKind.TRAIN, name, chosen[name], phase) for name in names]
+        entries += [
+            _Entry(TrialKind.TRAIN, name, chosen[name], phase, execution=variant(name).execution)
+            for name in names
+        ]
         entries.append(_Entry(TrialKind.TRAIN, baseline, chosen[baseline], phase, replica=1))
         entries += [
             _Entry(
                 TrialKind.CEILING,
-                ceiling_variant(ceiling.augment, ceiling.augment_form),
+                ceiling_variant(ceiling.augment, ceiling.augment_form, execution),
                 ceiling,
                 phase,
+                execution=execution,
             )
-            for ceiling in _ceilings(list(chosen.values()))
+            for execution, ceiling in _ceilings(chosen)
         ]
     return entries
 
@@ -160,16 +168,23 @@ def _pipeline(config: RunConfig, name: str) -> PipelineSpec:
     return pipeline if config.augment else pipeline.without_augmentation()
 
 
-def _ceilings(chosen: list[PipelineSpec]) -> list[PipelineSpec]:
-    """The model without augmentation, and with each form of it that a variant has in the model."""
-    in_model = {spec.augment_form for spec in chosen if spec.augment is Augment.MODEL}
+def _ceilings(chosen: Mapping[str, PipelineSpec]) -> list[tuple[Execution, PipelineSpec]]:
+    """The model without augmentation, and with each form of it that a variant has in the model.
+
+    For each way that models are executed; without augmentation, where it is not as usual, only if
+    a variant has that.
+    """
     bare = PipelineSpec(loader=Loader.RESIDENT, augment=Augment.NONE)
-    augmented = [
-        bare.evolve(augment=Augment.MODEL, augment_form=form)
-        for form in AugmentForm
-        if form in in_model
+    wanted: dict[Execution, set[AugmentForm | None]] = {AS_USUAL: {None}}
+    for name, spec in chosen.items():
+        form = spec.augment_form if spec.augment is Augment.MODEL else None
+        wanted.setdefault(variant(name).execution, set()).add(form)
+    return [
+        (execution, bare.evolve(augment=Augment.MODEL, augment_form=form) if form else bare)
+        for execution, forms in wanted.items()
+        for form in (None, *AugmentForm)
+        if form in forms
     ]
-    return [bare, *augmented]
 
 
 def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str) -> TrialSpec:
@@ -193,6 +208,7 @@ def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str
         weights=config.weights if phase.has_backbone else "",
         device=_device(config, entry, phase.image_size(config.image_size)),
         backend=config.backend,
+        execution=entry.execution,
     )
 
 

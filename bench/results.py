@@ -33,6 +33,7 @@ from bench.shards import machine_of, profiling_machine
 from bench.stats import Interval
 from bench.waterfall import Explanation
 from leafmodel.pipelines.spec import Augment, AugmentForm
+from leafmodel.training.execution import AS_USUAL
 
 BOUND = ceiling_variant(Augment.NONE)
 
@@ -44,6 +45,7 @@ class RunResults:
     Attributes:
         phases: in the run's order, only those with a trial.
         variants: replica 0 of each (variant, phase) that has a trial, in the run's order.
+        beyond: the same for variants whose model is executed otherwise; in `variants` are none.
         ceilings: the same for the compute ceilings (`ceiling_none`, `ceiling_model`, ...).
         noise_floor: phase -> the baseline's second trial of a block over its first.
         differences: of accuracy, of each variant against the baseline.
@@ -72,6 +74,7 @@ class RunResults:
     audit: AuditRecord | None = None
     causes: tuple[Explanation, ...] = ()
     devices: tuple[str, ...] = ()
+    beyond: tuple[VariantResult, ...] = ()
 
     @property
     def claim(self) -> ClaimAudit:
@@ -121,7 +124,8 @@ def compute(
     by_variant = {proof.variant: proof for proof in proofs}
     phases = tuple(phase for phase in run.config.phases if index.has(phase))
     ceiling_names = [BOUND, *(ceiling_variant(Augment.MODEL, form) for form in AugmentForm)]
-    variants = index.measured(run.config.variants, phases)
+    measured = index.measured(run.config.variants, phases)
+    variants = tuple(item for item in measured if item.execution == AS_USUAL)
     ceilings = index.measured(ceiling_names, phases)
     floor = {phase: index.noise_floor(phase) for phase in phases}
     profiled = _profiled(run, profiles, variants)
@@ -151,6 +155,7 @@ def compute(
         starts=tuple(starts),
         audit=audited,
         causes=tuple(_explained(run, trials, by_variant, variants, phase) for phase in phases),
+        beyond=tuple(item for item in measured if item.execution != AS_USUAL),
         devices=tuple(dict.fromkeys(name for trial in trials for name in trial.devices)),
     )
 
@@ -208,11 +213,12 @@ class _Index:
 
     def _measure(self, variant: str, phase: str) -> VariantResult:
         trials = self._trials[variant, phase, 0]
-        base = [] if variant == self.baseline else self.good(self.baseline, phase)
         spec = trials[0].spec
+        baseline = self.baseline if spec.execution == AS_USUAL else self._as_usual(spec)
+        base = [] if variant == baseline else self.good(baseline, phase)
         is_ceiling = spec.kind is TrialKind.CEILING
         bounded = not (is_ceiling or spec.pipeline.needs_frozen_backbone)
-        own = ceiling_variant(spec.pipeline.augment, spec.pipeline.augment_form)
+        own = ceiling_variant(spec.pipeline.augment, spec.pipeline.augment_form, spec.execution)
         ceiling = self.good(own, phase) if bounded else ()
         context = Context(
             comparison=compare(base, self.good(variant, phase)),
@@ -222,6 +228,12 @@ class _Index:
             planned=self._planned.get((variant, phase, 0), 0),
         )
         return measure(trials, context)
+
+    def _as_usual(self, spec: TrialSpec) -> str:
+        """The variant with the same pipeline whose model is executed as usual; empty: none."""
+        trained = (item for item in self.run.plan if item.kind is TrialKind.TRAIN)
+        usual = (item for item in trained if item.execution == AS_USUAL)
+        return next((item.variant for item in usual if item.pipeline == spec.pipeline), "")
 
 
 def _key(spec: TrialSpec) -> tuple[str, str, int]:

@@ -17,6 +17,7 @@ from bench.backends import Backend
 from bench.device_schema import DeviceProfile, DeviceTimes
 from leafmodel.pipelines.facts import MadeOnce, ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Augment, AugmentForm, PipelineSpec
+from leafmodel.training.execution import AS_USUAL, Execution
 
 SCHEMA_VERSION = 1
 
@@ -76,6 +77,7 @@ class TrialSpec:
     A profiled trial is in no block: its name is `<variant>-<phase>`.
     A ceiling trial has the variant name `ceiling_model` or `ceiling_none`, after the place of the
     augmentation (`ceiling_fused` where the model augments in fused form), and a pipeline like that.
+    Where the model is not executed as usual, its ceiling's name says so, too.
     `backbone` and `weights` are empty where the phase trains a network from zero.
     With a `device` the trial trains nothing: its real pipeline feeds one that only takes time, and
     its ceiling is that device's own time.
@@ -98,6 +100,7 @@ class TrialSpec:
     weights: str = ""
     device: DeviceTimes | None = None
     backend: Backend = Backend.TENSORFLOW
+    execution: Execution = AS_USUAL
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "image_size", "timeout_s"):
@@ -448,8 +451,12 @@ class RunRecord:
     parts: tuple[RunPart, ...] = ()
 
 
-def ceiling_variant(augment: Augment, form: AugmentForm = AugmentForm.STOCK) -> str:
+def ceiling_variant(
+    augment: Augment, form: AugmentForm = AugmentForm.STOCK, execution: Execution = AS_USUAL
+) -> str:
     """The variant name under which the compute ceiling for this augmentation is recorded."""
-    if augment is not Augment.MODEL:
-        return "ceiling_none"
-    return "ceiling_model" if form is AugmentForm.STOCK else f"ceiling_{form}"
+    place = "none" if augment is not Augment.MODEL else _PLACES.get(form, str(form))
+    return "+".join([f"ceiling_{place}", *execution.changes])
+
+
+_PLACES = {AugmentForm.STOCK: "model"}

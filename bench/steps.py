@@ -45,18 +45,26 @@ def by_stamps(begins: Sequence[Begin], stamps: Sequence[tuple[int, int]], end_ns
     """Each step has two real-time stamps of its own: its batch is there, its weights are updated.
 
     The first step of an execution begins on the host; where an execution has several, each other
-    one begins when the step before it has updated the weights.
+    one begins when the step before it has updated the weights, and waits only from there: its batch
+    may have been fetched meanwhile.
+
+    Raises:
+        ValueError: a step that began has no stamps.
     """
-    marks, waits = [], []
+    if begins[-1].step >= len(stamps):
+        raise ValueError(f"expected stamps of step {begins[-1].step}, found {len(stamps)} in all")
+    marks, waits, computes = [], [], []
     firsts = {begin.step: begin for begin in begins}
     host = begins[0]
-    for step, (ready_ns, _) in enumerate(stamps):
+    for step, (stamped_ns, done_ns) in enumerate(stamps):
         host = firsts.get(step, host)
-        begin_real_ns = host.real_ns if step == host.step else stamps[step - 1][1]
-        marks.append(host.at_ns + begin_real_ns - host.real_ns)
-        waits.append(ready_ns - begin_real_ns)
-    computes = tuple(done - ready for ready, done in stamps)
-    return Steps(marks[0], end_ns, _between([*marks, end_ns]), tuple(waits), computes)
+        is_first = step == host.step
+        begin_ns = host.real_ns if is_first else stamps[step - 1][1]
+        ready_ns = stamped_ns if is_first else max(stamped_ns, begin_ns)
+        marks.append(host.at_ns + begin_ns - host.real_ns)
+        waits.append(ready_ns - begin_ns)
+        computes.append(done_ns - ready_ns)
+    return Steps(marks[0], end_ns, _between([*marks, end_ns]), tuple(waits), tuple(computes))
 
 
 def by_completion(begin_ns: int, ready_ns: Sequence[int], done_ns: Sequence[int]) -> Steps:

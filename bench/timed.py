@@ -12,6 +12,7 @@ from bench.schema import RunRecord, TrialKind, TrialRecord, VariantProof
 from bench.stats import BlockTimes, Interval
 from bench.variants import VARIANTS
 from leafmodel.pipelines.spec import PipelineSpec
+from leafmodel.training.execution import AS_USUAL
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def of_phase(
         spec
         for spec in run.plan
         if spec.phase == phase and spec.kind is TrialKind.TRAIN and not spec.replica
+        if spec.execution == AS_USUAL
     ]
     pipelines = {spec.variant: spec.pipeline for spec in specs}
     planned = [name for name in run.config.variants if name in pipelines]

@@ -1,7 +1,8 @@
 """The named variants, as points on the axes of `leafmodel.pipelines.spec`. Plain data.
 
 A variant that is not listed can be written as a listed one with axes changed:
-`in_model+prefetch=8`, `cache+map_parallelism=4`.
+`in_model+prefetch=8`, `cache+map_parallelism=4`; and with the model executed otherwise, which is no
+pipeline and is reported apart: `in_model+precision=mixed_bfloat16`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bench.errors import ConfigError
-from leafmodel.errors import PipelineError
+from leafmodel.errors import ModelError, PipelineError
 from leafmodel.pipelines.spec import (
     ALL_CORES,
     AUTOTUNE,
@@ -26,15 +27,24 @@ from leafmodel.pipelines.spec import (
     Resize,
     parse_axis,
 )
+from leafmodel.training.execution import AS_USUAL, Execution
+from leafmodel.training.execution import axes as execution_axes
+from leafmodel.training.execution import parse as parse_execution
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A pipeline with a name and the sentence that introduces it."""
+    """A pipeline with a name and the sentence that introduces it.
+
+    `execution` is how its model is executed; where that is not as usual, `usual` names the variant
+    with the same pipeline that is.
+    """
 
     name: str
     pipeline: PipelineSpec
     summary: str
+    execution: Execution = AS_USUAL
+    usual: str = ""
 
 
 _LISTED = (
@@ -181,15 +191,53 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({variant.name: variant for va
 def variant(text: str) -> Variant:
     """The variant called `text`: a listed name, or `name+axis=value+axis=value`.
 
+    An axis is one of the pipeline's, or of how the model is executed.
+
     Raises:
         ConfigError: unknown name, axis or value, or a combination that cannot exist.
     """
     listed = {name: known.pipeline for name, known in VARIANTS.items()}
-    pipeline = pipeline_of(text, listed)
     name, *changes = text.strip().split("+")
+    executed = {c.partition("=")[0]: c.partition("=")[2] for c in changes if _is_execution(c)}
+    usual = "+".join([name, *(change for change in changes if not _is_execution(change))])
+    pipeline = pipeline_of(usual, listed)
     if not changes:
         return VARIANTS[name]
-    return Variant(text.strip(), pipeline, f"{name} with {', '.join(changes)}")
+    try:
+        execution = parse_execution(executed)
+    except ModelError as error:
+        raise ConfigError(f"Variant {text!r} cannot be: {error}") from error
+    return Variant(
+        text.strip(),
+        pipeline,
+        f"{name} with {', '.join(changes)}",
+        execution,
+        usual if execution != AS_USUAL else "",
+    )
+
+
+def pipeline_variant(text: str) -> Variant:
+    """The same where only a pipeline is asked for.
+
+    Raises:
+        ConfigError: as above, or the text says how the model is executed.
+    """
+    found = variant(text)
+    if found.execution != AS_USUAL:
+        raise ConfigError(
+            f"Variant {text!r} says how the model is executed, which leafbench run alone measures: "
+            f"give {found.usual}."
+        )
+    return found
+
+
+def says_execution(text: str) -> bool:
+    """Whether a variant's text names an axis of execution."""
+    return any(map(_is_execution, text.split("+")[1:]))
+
+
+def _is_execution(change: str) -> bool:
+    return change.partition("=")[0] in execution_axes()
 
 
 def pipeline_of(text: str, listed: Mapping[str, PipelineSpec]) -> PipelineSpec:

@@ -186,7 +186,7 @@ def _train(
     begin_ns = time.perf_counter_ns()
     pipeline, planting = _pipeline(spec, given)
     metered = metering(given.steps)
-    trainee = _trainee(spec, given, start, pipeline, _model_class(metered, planting))
+    trainee = _trainee(spec, given, start, pipeline, _model_class(spec, metered, planting))
     is_training = spec.kind is TrialKind.TRAIN
     schedule = plateau(phase(spec.phase)) if is_training else ()
     seldom = planting is not None and not schedule  # a schedule goes by every epoch's validation
@@ -247,11 +247,14 @@ def _pipeline(spec: TrialSpec, given: Any) -> tuple[Any, Any]:
     return planting.pipeline, planting
 
 
-def _model_class(metered: Any, planting: Any) -> Any:
+def _model_class(spec: TrialSpec, metered: Any, planting: Any) -> Any:
     """The class of the trained model: metered, whatever is planted in its steps included."""
     import keras
 
-    return metered.model_class(planting.model_class if planting else keras.Model)
+    from leafmodel.training.executing import model_class
+
+    base = model_class(spec.execution, planting.model_class if planting else keras.Model)
+    return metered.model_class(base)
 
 
 def _trainee(spec: TrialSpec, given: Any, start: str, pipeline: Any, model_class: Any) -> Any:
@@ -265,6 +268,7 @@ def _trainee(spec: TrialSpec, given: Any, start: str, pipeline: Any, model_class
         given,
         backbone=_backbone(spec),
         model_class=model_class,
+        execution=spec.execution,
     )
     if start:
         continue_from(trainee.network, Path(start))

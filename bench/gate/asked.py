@@ -23,6 +23,7 @@ from bench.gate.pairs import PLANTED
 from bench.schema import RunConfig
 from bench.turns import Turn
 from bench.values import Given, names
+from bench.variants import pipeline_variant, says_execution
 
 SUITE = "gate"
 # For what a command of the user's own must do before its turn is given up.
@@ -63,14 +64,18 @@ class Asked:
         """
         given = {key: value for key, value in (self.overrides or {}).items() if value is not None}
         if "variants" in given:
-            first = names(Given(given["variants"], "--variants"))[0]
-            given |= {"baseline": first, "candidate": first}
+            chosen = names(Given(given["variants"], "--variants"))
+            for name in filter(says_execution, chosen):
+                pipeline_variant(name)  # before it is taken for a claim's
+            given |= {"baseline": chosen[0], "candidate": chosen[0]}
         config = make_config(self.suite, given)
         if config.backend is not Backend.TENSORFLOW:
             raise ConfigError(
                 f"The suite {self.suite} trains on {config.backend.label}, and a gate plants its "
                 "self-test in a graph of TensorFlow: leave backend out of the suite."
             )
+        for name in config.variants:
+            pipeline_variant(name)
         if config.device is not None:
             raise ConfigError(
                 f"The suite {self.suite} emulates a device, and a gate compares trainings: leave "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bench.claim import ClaimAudit, ClaimVerdict
 from bench.measures import VariantResult
 from bench.report import (
+    beyond,
     emulated,
     evaluation,
     formats,
@@ -180,6 +181,7 @@ _SECTIONS: tuple[Callable[[RunResults], str], ...] = (
     profiles.profiles,
     numbers.first_and_amortised,
     numbers.ceilings,
+    beyond.section,
     emulated.device,
     provenance.fairness,
     provenance.findings,

@@ -53,6 +53,14 @@ def summary(results: RunResults) -> dict[str, Any]:
         "claim": _claim(results.claim),
         "claims": [_claim(audit) for audit in results.claims],
         "variants": [_variant(item) for item in results.variants],
+        "beyond": [
+            {
+                **_variant(item),
+                "execution": item.execution,
+                "compared_with": item.comparison.baseline if item.comparison else None,
+            }
+            for item in results.beyond
+        ],
         "ceilings": [
             {
                 "variant": item.variant,

@@ -81,16 +81,17 @@ def on_purpose(results: RunResults, variant: str) -> str:
 def csv_text(results: RunResults) -> str:
     """One row a (variant, phase) and ceiling, with every number unrounded.
 
-    The last columns name the emulated device, and the backend; the device is empty where everything
-    was measured.
+    `speedup` is over `compared_with`: the claim's baseline, or (last) the same pipeline with the
+    model executed as usual. The emulated device is empty where everything was measured.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*_COLUMNS, "emulated_device", "backend"])
+    writer.writerow([*_COLUMNS, "compared_with", "emulated_device", "backend"])
     config = results.run.config
     device = config.device.name if config.device else None
-    for item in (*results.variants, *results.ceilings):
-        values = [*(get(item) for get in _COLUMNS.values()), device, config.backend]
+    for item in (*results.variants, *results.ceilings, *results.beyond):
+        over = item.comparison.baseline if item.comparison else None
+        values = [*(get(item) for get in _COLUMNS.values()), over, device, config.backend]
         writer.writerow(["" if value is None else value for value in values])
     return out.getvalue()
 

@@ -10,7 +10,7 @@ from bench.plan import start_name, trial_seed
 from bench.schema import SCHEMA_VERSION, DataSummary
 from bench.training.records import TrainConfig
 from bench.training.requests import PhaseRequest
-from bench.variants import variant
+from bench.variants import pipeline_variant
 from leafmodel.models.catalogue import require_backbone
 from leafmodel.training.phases import phase
 
@@ -92,7 +92,7 @@ def request(
         schema_version=SCHEMA_VERSION,
         phase=name,
         variant=config.variant,
-        pipeline=variant(config.variant).pipeline,
+        pipeline=pipeline_variant(config.variant).pipeline,
         backbone=backbone,
         weights=weights,
         epochs=config.epochs,
@@ -113,7 +113,7 @@ def require_possible(config: TrainConfig) -> None:
         ConfigError: the variant does not exist, or a phase cannot have it.
         ModelError: there is no such phase, no such backbone, or no such file of weights.
     """
-    pipeline = variant(config.variant).pipeline
+    pipeline = pipeline_variant(config.variant).pipeline
     names = training_phases(config.phases)
     for name in names:
         if pipeline.needs_frozen_backbone and not phase(name).is_frozen:

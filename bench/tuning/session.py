@@ -25,7 +25,7 @@ from bench.tuning.results import SEARCH_BLOCK, StudyResults, Training, best_of, 
 from bench.tuning.schema import Answer, StudyConfig, StudyRecord
 from bench.tuning.space import DEFAULT, Setting
 from bench.tuning.store import StudyStore, read
-from bench.variants import variant
+from bench.variants import pipeline_variant
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def trial_spec(
         name=name,
         kind=TrialKind.TRAIN,
         variant=config.variant,
-        pipeline=variant(config.variant).pipeline,
+        pipeline=pipeline_variant(config.variant).pipeline,
         phase=setting.phase,
         block=block,
         position=position,

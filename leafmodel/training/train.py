@@ -14,6 +14,8 @@ from leafmodel.errors import ModelError, PipelineError, WeightsError
 from leafmodel.models import network as networks
 from leafmodel.models.network import DEFAULT_BACKBONE, BackboneChoice, Network
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
+from leafmodel.training.executing import precision
+from leafmodel.training.execution import AS_USUAL, Execution
 from leafmodel.training.losses import loss_of
 from leafmodel.training.optimisers import optimiser_of
 from leafmodel.training.phases import Phase
@@ -34,20 +36,24 @@ def assemble(
     *,
     backbone: BackboneChoice = DEFAULT_BACKBONE,
     model_class: type[Any] = keras.Model,
+    execution: Execution = AS_USUAL,
 ) -> Trainee:
     """The phase's network behind the pipeline's front layers, both compiled.
 
     Args:
         given: the images that the pipeline was built over.
         backbone: for phases with a pretrained one.
-        model_class: the class of the trained model; a harness gives one that measures itself.
+        model_class: the class of the trained model; a harness gives one that measures itself, and
+            that compiles its step where `execution` says so (`leafmodel.training.executing`).
+        execution: of the trained model's steps; the network computes in its precision.
 
     Raises:
         ModelError: the backbone does not exist, or its weights do not fit; or the backend compiles
             its steps and cannot compile this model's.
         PipelineError: the pipeline delivers features, and the phase changes them.
     """
-    parts = networks.build(phase, given.image_size, len(given.class_names), backbone)
+    with precision(execution):
+        parts = networks.build(phase, given.image_size, len(given.class_names), backbone)
     inputs = _input(pipeline, given.image_size)
     training = model_class(inputs, _outputs(phase, pipeline, parts, inputs))
     for model in (training, parts.whole):
@@ -56,6 +62,7 @@ def assemble(
             loss=loss_of(phase, given.class_counts),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=compiles_steps(),
+            steps_per_execution=execution.steps_per_execution if model is training else 1,
         )
         _require_compiled(model)
     return Trainee(training, parts.whole)

@@ -30,6 +30,8 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     rows = [("variant", "speedup"), ("in_model", "1.1x")]
     tables = SimpleNamespace(verdict_rows=lambda _results: rows)
     verdict = SimpleNamespace(sentences=lambda _results: ("It does not hold.", "At most 1.2x."))
+    beyond = SimpleNamespace(TITLE="Beyond", terminal_tables=lambda _results: [])
+    monkeypatch.setitem(sys.modules, "bench.report.beyond", beyond)
     monkeypatch.setitem(sys.modules, "bench.report.tables", tables)
     monkeypatch.setitem(sys.modules, "bench.report.verdict", verdict)
 

@@ -33,6 +33,7 @@ WITHOUT_TENSORFLOW = (
     "leafmodel.pipelines.facts",
     "leafmodel.pipelines.spec",
     "leafmodel.training.checkpoints",
+    "leafmodel.training.execution",
     "leafmodel.training.history",
     "leafmodel.training.improvements",
     "leafmodel.training.phases",

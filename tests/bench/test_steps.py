@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,17 @@ def test_within_an_execution_a_step_begins_where_the_one_before_has_updated() ->
     assert found.step_ns == (100, 200, 100)
     assert found.wait_ns == (10, 40, 20)
     assert found.compute_ns == (90, 150, 60)
+
+
+def test_a_batch_fetched_while_the_step_before_computed_is_no_wait() -> None:
+    found = by_stamps([Begin(0, 100, 5_000)], [(5_010, 5_100), (5_060, 5_190)], 300)
+    assert found.wait_ns == (10, 0)
+    assert found.compute_ns == (90, 90)
+
+
+def test_a_step_without_stamps_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected stamps of step 2, found 2 in all"):
+        by_stamps([Begin(0, 0, 0), Begin(2, 9, 9)], [(1, 2), (3, 4)], 20)
 
 
 def test_a_batch_that_was_there_before_the_device_was_free_is_no_wait() -> None:

@@ -32,7 +32,7 @@ from bench.schema import (
 )
 from bench.slowdown import Clock
 from bench.turns import TURNS_VARIABLE, Place, Turn
-from bench.variants import VARIANTS
+from bench.variants import VARIANTS, variant
 from leafmodel.data.folder import scan
 from leafmodel.errors import PipelineError
 from leafmodel.pipelines import proof
@@ -112,6 +112,25 @@ def test_a_trial_leaves_a_whole_record(
         "@epoch 1 2",
         "@epoch 2 2",
     ]
+
+
+@pytest.mark.parametrize(
+    "changes", ["steps_per_execution=2+precision=mixed_bfloat16", "jit_compile=true"]
+)
+def test_a_model_that_is_executed_otherwise_is_metered_step_by_step(
+    files: Path, tmp_path: Path, changes: str
+) -> None:
+    path = _trial(tmp_path, files, TrialKind.TRAIN, "cache_prefetch")
+    request = decode(path.read_bytes(), TrialRequest, str(path))
+    chosen = variant(f"cache_prefetch+{changes}").execution
+    path.write_bytes(encode(replace(request, spec=replace(request.spec, execution=chosen))))
+    assert worker.main([str(path)]) == EXIT_OK
+    for epoch in _record(tmp_path).epochs:
+        assert len(epoch.step_ns) == 3  # with two at a time: an execution of two, and one of one
+        assert epoch.wait_ns is not None
+        assert epoch.compute_ns is not None
+        assert min(epoch.compute_ns) > 0
+        assert epoch.val_accuracy is not None
 
 
 def test_a_ceiling_neither_validates_nor_loads(files: Path, tmp_path: Path) -> None:
@@ -382,7 +401,7 @@ def test_only_a_conducted_training_has_a_place_for_plants_in_its_graph(
         conduct()
     pipeline, planting = worker._pipeline(spec, given)
     trainee = worker._trainee(
-        spec, given, "", pipeline, worker._model_class(metering(given.steps), planting)
+        spec, given, "", pipeline, worker._model_class(spec, metering(given.steps), planting)
     )
     bare = [str(stage) for stage in stages(build(spec.pipeline, given).dataset)]
     extra = ["map(python, sequential)"] if conducted else []
