@@ -10,7 +10,6 @@ TITLE = "Beyond the pipeline: how the model is executed"
 HEADER = [
     "Variant",
     "Steady epoch",
-    "Images/s",
     "Over its own pipeline",
     "Its ceiling",
     "Share of its ceiling",
@@ -31,8 +30,8 @@ def section(results: RunResults) -> str:
             "These change what the device has to do for a step, and no input pipeline: they have "
             "no part in the claim, in the speedups above or in what bounds them. *Over its own "
             "pipeline*: how many times as fast as the same pipeline with the model executed as "
-            "usual, in the same blocks. *Its ceiling*: the model, executed in this way, on a batch "
-            "that already lies on the device.",
+            "usual (the name without the change), in the same blocks. *Its ceiling*: the model, "
+            "executed in this way, on a batch that already lies on the device.",
         ]
     )
 
@@ -55,18 +54,10 @@ def _row(results: RunResults, item: VariantResult) -> list[str]:
     return [
         tables.label(results, item),
         formats.seconds_interval(item.steady_epoch_s),
-        formats.rate(item.images_per_s),
-        _over(item),
+        formats.times_interval(item.speedup),
         formats.seconds(item.ceiling_s),
         formats.percent(share.median if share else None),
         formats.percent(item.input_wait_share),
         formats.accuracy(item.accuracy.value if item.accuracy else None),
         tables.trials(item),
     ]
-
-
-def _over(item: VariantResult) -> str:
-    """The factor, and over which variant it is."""
-    if item.comparison is None:
-        return formats.NOTHING
-    return f"{formats.times_interval(item.speedup)}, over {item.comparison.baseline}"

@@ -19,6 +19,7 @@ from leafmodel.data.folder import ImageFile
 from leafmodel.pipelines.build import build
 from leafmodel.pipelines.checks import form_checks, graph_checks, hidden_checks, verdict
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
+from leafmodel.pipelines.front import CastImages
 from leafmodel.pipelines.graph import Stage, layer_resamplings, stages
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.resident import ResidentImages, decode_all
@@ -84,7 +85,8 @@ def _augmenting(pipeline: Pipeline) -> Sequence[Any]:
     """The Keras layers that augment in the model."""
     if pipeline.features is not None:
         return pipeline.features.augmentation
-    return [layer for layer in pipeline.front if not isinstance(layer, ResidentImages)]
+    delivering = (ResidentImages, CastImages)
+    return [layer for layer in pipeline.front if not isinstance(layer, delivering)]
 
 
 def _numbered(sample: PipelineInput, folder: str) -> PipelineInput:

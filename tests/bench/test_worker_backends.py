@@ -34,6 +34,7 @@ from tests.bench import train_trial
 
 ROOT = Path(__file__).parents[2]
 CLOCKS = {Backend.JAX: "completion_to_completion", Backend.TORCH: "end_to_end"}
+PROVED = ("default", "in_model", "fused_model", "uint8_model", "memory_mapped", "resident")
 CEILING = PipelineSpec(loader=Loader.RESIDENT, augment=Augment.NONE)
 
 
@@ -68,8 +69,7 @@ class Ran:
 
     def _ask_for_proofs(self, files: Path) -> None:
         (self.folder / "proofs").mkdir()
-        names = ("default", "fused_model", "resident")
-        pipelines = {name: VARIANTS[name].pipeline for name in names}
+        pipelines = {name: VARIANTS[name].pipeline for name in PROVED}
         work, out = str(self.folder / "work"), str(self.folder / "proofs")
         request = ProofRequest(
             SCHEMA_VERSION, pipelines, 4, 32, 7, str(files), work, out, self.backend
@@ -156,7 +156,7 @@ def test_the_ceiling_and_cached_features_train_too(ran: Ran) -> None:
 
 def test_every_loader_is_proved(ran: Ran) -> None:
     assert ran.statuses["all.proof.json"] == EXIT_OK
-    for name in ("default", "fused_model", "resident"):
+    for name in PROVED:
         assert ran.proof(name).ok, ran.proof(name).checks
 
 
