@@ -114,11 +114,11 @@ def _made_once(item: VariantResult) -> str:
     made = item.made_once
     if made is None:
         return ""
+    size, took = formats.size(made.size_bytes), formats.seconds(made.build_ns / NS_PER_S)
     return (
-        f"{item.variant} ({item.phase}) trains from a file of {formats.size(made.size_bytes)} that "
-        f"one trial made in {formats.seconds(made.build_ns / NS_PER_S)} and the others of the run "
-        "found ready. The table counts that time in every first epoch: a training that finds the "
-        "file begins so much sooner."
+        f"{item.variant} ({item.phase}) trains from a file of {size} that took {took} to make. One "
+        "trial of a run makes it and the others find it ready; the table counts that time in every "
+        "first epoch, and a training that finds the file begins so much sooner."
     )
 
 

@@ -54,6 +54,7 @@ class Ran:
         self.backend = backend
         trials = (
             _spec("model", "in_model", backend),
+            _spec("bytes", "memory_mapped_fused", backend),
             _spec("ceiling", ceiling_variant(Augment.NONE), backend),
             _spec("astray", "plain", Backend.TENSORFLOW),
         )
@@ -122,6 +123,15 @@ def _files(root: Path) -> Path:
     files = WorkerFiles(SCHEMA_VERSION, folder.class_names, pairs[:10], pairs[10:], pairs[:2])
     path.write_bytes(encode(files))
     return path
+
+
+def test_a_model_is_trained_on_bytes_from_a_file(ran: Ran) -> None:
+    record = ran.record("bytes")
+    assert ran.statuses["bytes.trial.json"] == EXIT_OK
+    assert [epoch.images for epoch in record.epochs] == [10, 10]
+    assert record.traces == 1
+    assert record.made_once is not None
+    assert not record.made_once.found
 
 
 def test_a_trial_leaves_a_whole_record(ran: Ran) -> None:

@@ -54,8 +54,8 @@ def test_a_file_that_one_trial_made_is_named_with_its_cost():
     ]
     text = markdown(make(run, trials))
     assert (
-        "memory_mapped (cnn) trains from a file of 12 MiB that one trial made in 1.30 s and the "
-        "others of the run found ready. The table counts that time in every first epoch"
+        "memory_mapped (cnn) trains from a file of 12 MiB that took 1.30 s to make. One trial of a "
+        "run makes it and the others find it ready; the table counts that time in every first epoch"
     ) in text
     assert "trains from a file" not in markdown(make(run, trial_records(run)))
 
