@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 
 from bench.errors import ConfigError
@@ -31,8 +31,13 @@ PACKAGES: Mapping[Backend, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def _is_installed(package: str) -> bool:
+    """By its metadata: a folder of that name where the user stands is no package."""
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def require_installed(backend: Backend, is_installed: Callable[[str], bool] | None = None) -> None:

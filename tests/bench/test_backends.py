@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import backend_findings, environment, plan
+from bench import backend_findings, backends, environment, plan
 from bench.backends import Backend, require_installed
 from bench.config import make_config
 from bench.errors import ConfigError
@@ -29,6 +29,18 @@ def test_a_backend_that_is_not_installed_is_refused_with_the_command_that_instal
         require_installed(Backend.JAX, lambda _module: False)
 
 
+def test_a_folder_of_its_name_is_no_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leafbench_no_such_backend").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(
+        backends, "PACKAGES", {Backend.TORCH: ("numpy", "leafbench_no_such_backend")}
+    )
+    with pytest.raises(ConfigError, match="needs leafbench_no_such_backend, not installed"):
+        require_installed(Backend.TORCH)
+
+
 def test_tensorflow_needs_nothing_more() -> None:
     require_installed(Backend.TENSORFLOW, lambda _module: False)
 
@@ -36,7 +48,7 @@ def test_tensorflow_needs_nothing_more() -> None:
 def test_the_command_line_stops_before_anything_is_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from bench import backends, cli
+    from bench import cli
 
     monkeypatch.setattr(backends, "_is_installed", lambda _module: False)
     assert cli.main(["run", "--suite", "smoke", "--backend", "torch"]) == 2
