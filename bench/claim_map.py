@@ -16,6 +16,9 @@ from bench.queueing import steady_epoch
 from bench.schema import ClaimSpec
 from bench.stats import Interval
 
+# A line needs two ends.
+LEAST_POINTS = 2
+
 
 @dataclass(frozen=True)
 class Loaders:

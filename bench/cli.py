@@ -166,6 +166,12 @@ def data_check(folder: str, as_json: bool) -> int:
 @click.option(
     "--backend", metavar="tensorflow|jax|torch", help="What Keras trains on.  [tensorflow]"
 )
+@click.option(
+    "--sweep",
+    metavar="T,U|none",
+    help="Behind the trials, emulate devices that take so long a step, and map the claim: "
+    "500ms,50ms,5ms.",
+)
 @click.option("--shard", metavar="I/N", help="Make only the I-th of N shares; see merge.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 @_as_json

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import plan, values
+from bench import plan, sweep_plan, values
 from bench.backends import Backend
 from bench.devices import device, profile_names, profile_summary
 from bench.errors import ConfigError
@@ -49,6 +49,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "audit_data": False,
     "device": None,
     "backend": Backend.TENSORFLOW,
+    "explain": (),
 }
 
 
@@ -63,8 +64,11 @@ def make_config(
         ConfigError: anything unknown, malformed or impossible; says where and what to do.
     """
     table = _suite_table(suite)
+    swept = table.pop("sweep", None)
     for key, value in (overrides or {}).items():
-        if value is not None:
+        if key == "sweep" and value is not None:
+            swept = sweep_plan.overridden(swept, value)
+        elif value is not None:
             table[key] = values.Given(value, f"--{_FLAGS.get(key, key.replace('_', '-'))}")
     parsed = {key: _PARSERS[key](given) for key, given in table.items()}
     _require_complete(parsed, suite)
@@ -74,7 +78,9 @@ def make_config(
     _check_phases(config)
     config = _on_backend(config, overrides or {})
     require_possible(config)
-    return _on_device(config, overrides or {}) if config.device else config
+    if config.device:
+        return _on_device(config, overrides or {})
+    return replace(config, sweep=sweep_plan.parse(swept, config)) if swept else config
 
 
 def for_machine(config: RunConfig, gpus: Sequence[str]) -> RunConfig:
@@ -98,7 +104,7 @@ def for_machine(config: RunConfig, gpus: Sequence[str]) -> RunConfig:
 def suite_names() -> tuple[str, ...]:
     """The suites that come with leafbench, cheapest first."""
     found = {path.stem for path in SUITES_FOLDER.glob("*.toml")}
-    ours = ("smoke", "gate", "quick", "phases", "race", "full", "paper")
+    ours = ("smoke", "gate", "quick", "phases", "race", "claim", "full", "paper")
     return (*(name for name in ours if name in found), *sorted(found.difference(ours)))
 
 
@@ -146,9 +152,11 @@ def _suite_table(suite: str) -> dict[str, values.Given]:
     claim = raw.pop("claim", {})
     if not isinstance(claim, dict):
         raise ConfigError(f"{path}: claim must be a table ([claim]), found {claim!r}.")
-    refuse_unknown(raw, {*_PARSERS, "claim"} - set(CLAIM_KEYS), f"{path}")
+    refuse_unknown(raw, {*_PARSERS, "claim", "sweep"} - set(CLAIM_KEYS), f"{path}")
     refuse_unknown(claim, CLAIM_KEYS, f"{path}, table [claim]")
     table = {key: values.Given(value, f"{path}: {key}") for key, value in raw.items()}
+    if "sweep" in raw:
+        table["sweep"] = values.Given(raw["sweep"], f"{path}, table [sweep]")
     claimed = {key: values.Given(value, f"{path}: claim.{key}") for key, value in claim.items()}
     return table | claimed
 
@@ -212,6 +220,11 @@ def _on_backend(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
 
 def _on_device(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
     """The configuration of an emulated run: nothing trains in it, and no step can be profiled."""
+    if overrides.get("sweep") not in (None, sweep_plan.DECLINED):
+        raise ConfigError(
+            "--sweep tries several emulated devices behind measured trials, and --device has one "
+            "for all of them: leave one of the two out."
+        )
     for key in ("profile", "until_accuracy", "start_epochs"):
         if overrides.get(key) not in (None, ProfileMode.NONE):
             raise ConfigError(
@@ -264,6 +277,7 @@ _PARSERS: Mapping[str, Callable[[values.Given], Any]] = {
     "audit_data": values.flag,
     "device": device,
     "backend": values.backend,
+    "explain": values.variants,
     "target": values.target,
     "baseline": values.text,
     "candidate": values.text,

@@ -161,10 +161,16 @@ def report(made: Report, as_json: bool) -> None:
 
 def explained(found: Explained, as_json: bool) -> None:
     """Print a run's speedup in factors, by cause, and the command that measures what is missing."""
-    from bench.report import summary, waterfall
+    from bench.report import reached, summary, waterfall
 
     if as_json:
-        json({"run_id": found.run.run_id, "causes": [summary.causes(c) for c in found.causes]})
+        json(
+            {
+                "run_id": found.run.run_id,
+                "causes": [summary.causes(item) for item in found.causes],
+                "ceiling_reached": [reached.plain(item) for item in found.reached],
+            }
+        )
     else:
         if found.run.config.device:
             text(f"Emulated, not measured: {found.run.config.device.title}\n")
@@ -173,6 +179,8 @@ def explained(found: Explained, as_json: bool) -> None:
                 text(f"{item.phase}: no waterfall, since {why}.\n")
             for ladder in item.longest:
                 _waterfall(found, ladder)
+        for sentence in reached.sentences(found.reached):
+            text(f"{sentence}\n")
         text("\n".join(waterfall.notes(found.causes)).replace("*", ""))
         command = waterfall.missing_command(found.run.config, found.causes)
         if command:

@@ -120,3 +120,20 @@ class DeviceTimes:
         """Of a step, its batch's transfer included; at least 1."""
         transfer_ns = round(NS_PER_S * (self.transfer_s + size_bytes * self.byte_s))
         return transfer_ns + self.compute_ns(images)
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """The emulated devices on which a run's pipelines are tried behind its measured trials.
+
+    Attributes:
+        steps: what a full batch's step takes on each, as `--device` takes it (`51ms`), a device
+            each; none where the suite's sweep was declined.
+        variants: tried beside the claim's two, and held against its baseline, too.
+        blocks, epochs: of each device's run.
+    """
+
+    steps: tuple[str, ...]
+    variants: tuple[str, ...] = ()
+    blocks: int = 1
+    epochs: int = 1

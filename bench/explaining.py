@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import ConfigError, RecordError
+from bench.reached import Reached, reached
 from bench.results import compute
 from bench.schema import RunRecord
 from bench.store import read
@@ -15,10 +16,11 @@ from bench.waterfall import Explanation
 
 @dataclass(frozen=True)
 class Explained:
-    """The waterfalls of a run, and the records that could not be read."""
+    """The waterfalls of a run, what its best variants reach, and the records not to be read."""
 
     run: RunRecord
     causes: tuple[Explanation, ...]
+    reached: tuple[Reached, ...]
     failed: int
     broken: tuple[RecordError, ...]
 
@@ -36,7 +38,7 @@ def of_run(folder: Path, phase: str | None = None) -> Explained:
         there = ", ".join(run.config.phases)
         hint = suggestion(phase, run.config.phases)
         raise ConfigError(f"{folder} has no phase {phase!r}; it has {there}.{hint}")
-    results = compute(run, stored.trials, stored.proofs)
+    results = compute(run, stored.trials, stored.proofs, stored.profiles)
     causes = tuple(item for item in results.causes if phase in (None, item.phase))
     if not any(item.waterfalls for item in causes):
         why = "; ".join(text for item in causes for text in item.obstacles)
@@ -45,4 +47,5 @@ def of_run(folder: Path, phase: str | None = None) -> Explained:
             f"Go on with the run (leafbench run --resume {folder}), or make one that has both ends."
         )
     failed = sum(trial.spec.phase in {item.phase for item in causes} for trial in results.failed)
-    return Explained(run, causes, failed, stored.broken)
+    best = tuple(item for item in reached(results) if phase in (None, item.phase))
+    return Explained(run, causes, best, failed, stored.broken)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from bench import environment, reporting, session, shards
+from bench import environment, reporting, session, shards, sweep_session
 from bench.backends import require_installed
 from bench.config import DEFAULT_SUITE, for_machine, make_config
 from bench.errors import ConfigError
@@ -30,16 +30,18 @@ def run(given: Mapping[str, Any], command: tuple[str, ...], progress: Progress) 
     options = {key: value for key, value in given.items() if value is not None}
     resume = options.pop("resume", None)
     interrupt_on_terminate()
+    tools = real_tools(progress)
     if resume is not None:
         _refuse_beside_resume(options)
-        return session.resume(Path(resume), real_tools(progress))
+        return sweep_session.go_on(session.resume(Path(resume), tools), tools)
     suite = options.pop("suite", DEFAULT_SUITE)
     out, shard_text = options.pop("out", None), options.pop("shard", None)
     config = for_machine(make_config(suite, _seeds_as_blocks(options)), environment.gpus())
     require_installed(config.backend)
     shard = None if shard_text is None else shards.parse(shard_text, config.blocks)
     folder = Path(out) if out else default_out(suite, datetime.now(UTC), shard)
-    return session.start(config, folder, ("leafbench", *command), real_tools(progress), shard)
+    ended = session.start(config, folder, ("leafbench", *command), tools, shard)
+    return sweep_session.go_on(ended, tools)
 
 
 def real_tools(progress: Progress) -> Tools:

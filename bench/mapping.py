@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from bench import devices, stats
-from bench.claim_map import ClaimMap, KnownDevice, Loaders, MapPoint, crossing
+from bench.claim_map import LEAST_POINTS, ClaimMap, KnownDevice, Loaders, MapPoint, crossing
 from bench.device_schema import NS_PER_S, DeviceProfile, End
 from bench.environment import must_match
 from bench.errors import ConfigError
 from bench.results import BOUND, RunResults, compute
-from bench.schema import RunConfig
+from bench.schema import RunConfig, RunRecord
 from bench.store import read
 from bench.values import Given
 from leafmodel.pipelines.spec import PipelineSpec
-
-LEAST_RUNS = 2
 
 
 @dataclass(frozen=True)
@@ -39,23 +37,43 @@ def of_runs(folders: Sequence[Path]) -> Sweep:
         ConfigError: too few runs, a measured one, runs that differ in something else, or nothing
             timed that could be compared; says which.
     """
-    if len(folders) < LEAST_RUNS:
+    if len(folders) < LEAST_POINTS:
         raise ConfigError(
-            f"A claim map needs {LEAST_RUNS} emulated runs or more, found {len(folders)}: make "
+            f"A claim map needs {LEAST_POINTS} emulated runs or more, found {len(folders)}: make "
             "several with leafbench run --device emulated:step=..., each with another step."
         )
-    runs = {str(folder): _results(folder) for folder in folders}
+    return of_results({str(folder): results(folder) for folder in folders})
+
+
+def of_results(runs: Mapping[str, RunResults]) -> Sweep:
+    """The claim maps of runs, named for messages by where they lie.
+
+    Raises:
+        ConfigError: as `of_runs`.
+    """
     _require_one_sweep(runs)
     first = next(iter(runs.values()))
     maps = tuple(_map(list(runs.values()), phase) for phase in first.run.config.phases)
     return Sweep(maps, tuple(run.run.run_id for run in runs.values()), first.run.config)
 
 
-def _results(folder: Path) -> RunResults:
+def results(folder: Path, candidate: str | None = None) -> RunResults:
+    """A run computed, with another candidate of its claim if one is named.
+
+    Raises:
+        StoreError: no run is there, or a record of it cannot be read.
+    """
     stored = read(folder)
     if stored.broken:
         raise stored.broken[0]
-    return compute(stored.run, stored.trials, stored.proofs)
+    run = stored.run if candidate is None else claiming(stored.run, candidate)
+    return compute(run, stored.trials, stored.proofs)
+
+
+def claiming(run: RunRecord, candidate: str) -> RunRecord:
+    """The same run with another candidate in its claim."""
+    claim = replace(run.config.claim, candidate=candidate)
+    return replace(run, config=replace(run.config, claim=claim))
 
 
 def _require_one_sweep(runs: Mapping[str, RunResults]) -> None:

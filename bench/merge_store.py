@@ -25,6 +25,7 @@ from bench.store import (
     storing,
     write_whole,
 )
+from bench.sweep_plan import FOLDER as SWEEP
 
 
 def merge_folders(
@@ -45,6 +46,7 @@ def merge_folders(
         merged = merge(shares, out, created_at, across_machines=across_machines)
         with _whole(out) as staged:
             _write(merged, staged)
+            _copy_sweep(shares, staged)
 
 
 def _require_new(out: Path) -> None:
@@ -146,6 +148,13 @@ def _write_starts(merged: Merged, folder: Path) -> None:
         new = f"{old}-{numbers[share]}"
         write_whole(folder / f"{new}.json", encode(start))
         _copy(share.folder, folder, f"{old}.weights.h5", f"{new}.weights.h5")
+
+
+def _copy_sweep(shares: Sequence[Share], folder: Path) -> None:
+    """The emulated runs of the shard that made them, each as it is."""
+    for share in shares:
+        if (share.folder / SWEEP).is_dir():
+            shutil.copytree(share.folder / SWEEP, folder / SWEEP)
 
 
 def _copy(source: Path, target: Path, path: str, new: str = "") -> None:

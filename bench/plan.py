@@ -149,7 +149,8 @@ def _entries(config: RunConfig) -> list[_Entry]:
             _Entry(TrialKind.TRAIN, name, chosen[name], phase, execution=variant(name).execution)
             for name in names
         ]
-        entries.append(_Entry(TrialKind.TRAIN, baseline, chosen[baseline], phase, replica=1))
+        if config.noise_floor:
+            entries.append(_Entry(TrialKind.TRAIN, baseline, chosen[baseline], phase, replica=1))
         entries += [
             _Entry(
                 TrialKind.CEILING,

@@ -118,6 +118,9 @@ class RichProgress:
     def begin(self, plan: tuple[TrialSpec, ...], done: tuple[TrialRecord, ...]) -> None:
         self._tally = Tally(len(plan), done)
         self._bars.remove_task(self._inner)
+        if self._run is not None:  # another run, behind one that has ended
+            self._bars.remove_task(self._run)
+            self._bars.start()
         self._run = self._bars.add_task("run", total=len(plan), completed=len(done), left="")
         self._inner = self._bars.add_task("trial", total=None, left="")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,9 +41,11 @@ def make(folder: Path) -> Report:
     stored = read(folder)
     from bench.report.render import render
     from bench.results import compute
+    from bench.swept import read_sweep
 
-    results = compute(
+    measured = compute(
         stored.run, stored.trials, stored.proofs, stored.profiles, stored.starts, stored.audit
     )
+    results = replace(measured, swept=read_sweep(folder, stored, measured))
     render(results, folder)
     return Report(folder, results, stored.broken)

@@ -14,6 +14,7 @@ from bench.audit import AuditRecord
 from bench.claim import ClaimAudit, audit
 from bench.compare import block_times, compare
 from bench.findings import Finding
+from bench.joint import Swept
 from bench.learning import AccuracyDifference, Race, difference, race
 from bench.measures import Context, VariantResult, measure
 from bench.profile_measures import ProfileResult
@@ -53,6 +54,7 @@ class RunResults:
         causes: of each phase, the speedups taken apart.
         devices: that the backend found, in the order of the trials.
         starts: what continuing phases began with. audit: the controls of the images, if asked for.
+        swept: what the emulated devices of its sweep say; None where the run has none.
         failed: the failed trials. missing: planned trials without a record.
     """
 
@@ -75,6 +77,7 @@ class RunResults:
     causes: tuple[Explanation, ...] = ()
     devices: tuple[str, ...] = ()
     beyond: tuple[VariantResult, ...] = ()
+    swept: Swept | None = None
 
     @property
     def claim(self) -> ClaimAudit:
@@ -292,7 +295,8 @@ def _explained(
 ) -> Explanation:
     fastest = _fastest(variants, phase)
     measured = timed.of_phase(run, trials, proofs, phase)
-    return waterfall.explain(measured, run.config.claim, fastest.variant if fastest else None)
+    name, config = fastest.variant if fastest else None, run.config
+    return waterfall.explain(measured, config.claim, name, config.explain)
 
 
 def _guess(run: RunRecord) -> float:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench.backends import Backend
-from bench.device_schema import DeviceProfile, DeviceTimes
+from bench.device_schema import DeviceProfile, DeviceTimes, SweepSpec
 from leafmodel.pipelines.facts import MadeOnce, ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Augment, AugmentForm, PipelineSpec
 from leafmodel.training.execution import AS_USUAL, Execution
@@ -336,6 +336,9 @@ class RunConfig:
         audit_data: whether the images were looked through for what makes accuracies optimistic.
         device: what every trial of the run is emulated on; None is the machine's own, measured.
         backend: that Keras trains on, in every trial of the run.
+        sweep: the emulated devices that are tried behind the trials, each a run of its own.
+        explain: the variants whose speedup is taken apart; empty: the candidate and the fastest.
+        noise_floor: whether every block has the baseline twice.
     """
 
     suite: str
@@ -361,6 +364,9 @@ class RunConfig:
     audit_data: bool = False
     device: DeviceProfile | None = None
     backend: Backend = Backend.TENSORFLOW
+    sweep: SweepSpec | None = None
+    explain: tuple[str, ...] = ()
+    noise_floor: bool = True
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ from bench.schema import (
     VariantProof,
 )
 from bench.starts import Starts
-from bench.store import AUDIT, Store, read
+from bench.store import AUDIT, Store, StoredRun, read
 from leafmodel.pipelines.facts import ProofStatus
 
 
@@ -87,8 +87,13 @@ def start(
     command: tuple[str, ...],
     tools: Tools,
     shard: Shard | None = None,
+    within: StoredRun | None = None,
 ) -> Outcome:
     """Make a new run, or a shard of one, in the folder `out`, which must not hold anything yet.
+
+    Args:
+        within: the run that this one is a part of, on the same images: its proofs hold here, too,
+            and the link to the last run stays with it.
 
     Raises:
         BenchError, DataError: nothing was measured, and the folder is gone again.
@@ -98,7 +103,10 @@ def start(
     try:
         loaded = images.load(config, store.work, _image_steps(tools))
         run = replace(_head(config, out.name, command, loaded, tools), shard=shard)
-        store.write_run(run, loaded.split)
+        store.write_run(run, loaded.split, latest=within is None)
+        for proof in within.proofs if within else ():
+            if proof.variant in config.variants:
+                store.write_proof(proof)
     except BaseException:
         store.discard()
         raise

@@ -7,6 +7,7 @@
     profiles/     one record a profiled (variant, phase)
     starts/       weights that continuing phases begin with, and a record each
     audit.json    what the images gave away, where that was asked for
+    sweep/        an emulated run a device, each a run folder like this one
     tensorboard/  what TensorBoard shows: a trace a profile, scalars and axes of every trial
     logs/         what each trial printed
     work/         scratch, removed at the end
@@ -143,11 +144,16 @@ class Store:
             logdir.mkdir(parents=True)
         return logdir
 
-    def write_run(self, run: RunRecord, split: WorkerFiles) -> None:
-        """Write the head of the run, and make `latest` beside the folder point to it."""
+    def write_run(self, run: RunRecord, split: WorkerFiles, *, latest: bool = True) -> None:
+        """Write the head of the run; `latest`: make the link beside the folder point to it."""
         self._write(self.folder / "split.json", encode(split))
         self._write(self.folder / "run.json", encode(run))
-        self._point_latest()
+        if latest:
+            self._point_latest()
+
+    def write_proof(self, proof: VariantProof) -> None:
+        """Put a variant's proof, which was made elsewhere, on disk."""
+        self._write(self.proofs / f"{proof.variant}.json", encode(proof))
 
     def write_trial(self, record: TrialRecord) -> None:
         """Put a trial's record on disk; it is there whole when this returns."""

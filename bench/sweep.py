@@ -13,12 +13,12 @@ from typing import Any
 
 from bench import launch, mapping, session
 from bench.config import DEFAULT_SUITE, make_config
-from bench.devices import WRITTEN_OUT, device
-from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED, ConfigError
+from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_TRIALS_FAILED
 from bench.mapping import Sweep
 from bench.progress import Progress
 from bench.session import Outcome
-from bench.values import Given, names
+from bench.sweep_plan import device_of, steps_of
+from bench.values import Given
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,8 @@ def run(
     """
     options = {key: value for key, value in given.items() if value is not None}
     rest = {key: value for key, value in device_parts.items() if value and key != "steps"}
-    steps = names(Given(device_parts["steps"], "--steps"))
-    if len(steps) < mapping.LEAST_RUNS:
-        raise ConfigError(
-            f"--steps must name {mapping.LEAST_RUNS} times or more, as in 200ms,51ms."
-        )
-    asked = {step: _device(step, rest) for step in steps}
+    steps = steps_of(Given(device_parts["steps"], "--steps"))
+    asked = {step: device_of(step, "--steps", rest).name for step in steps}
     options.setdefault("variants", _claimed(options))
     runs: list[Outcome] = []
     for step, text in asked.items():
@@ -75,14 +71,6 @@ def run(
         if ended.interrupted:
             return Swept(out, tuple(runs), None)
     return Swept(out, tuple(runs), mapping.of_runs([item.folder for item in runs]))
-
-
-def _device(step: str, rest: Mapping[str, Any]) -> str:
-    """The device of a step, as `--device` takes it; refused before anything runs."""
-    parts = {"step": step, **rest}
-    text = WRITTEN_OUT + ",".join(f"{key}={value}" for key, value in parts.items())
-    device(Given(text, "--steps"))
-    return text
 
 
 def _claimed(options: Mapping[str, Any]) -> str:

@@ -141,9 +141,18 @@ class Explanation:
         )
 
 
-def explain(measured: Measured, claim: ClaimSpec, fastest: str | None) -> Explanation:
-    """The claim's speedup, and that of the fastest variant if it is another one, in factors."""
-    targets = dict.fromkeys(name for name in (claim.candidate, fastest) if name)
+def explain(
+    measured: Measured, claim: ClaimSpec, fastest: str | None, named: Collection[str] = ()
+) -> Explanation:
+    """The claim's speedup in factors, and that of the fastest variant if it is another one.
+
+    Targets that were `named` before anything was measured come in the place of the fastest, which
+    chance helps to choose; those that the run leaves out are no targets.
+    """
+    others = [name for name in named if name in measured.variants]
+    if fastest and not others:
+        others = [fastest]
+    targets = dict.fromkeys((claim.candidate, *others))
     found: list[Waterfall] = []
     obstacles: dict[str, None] = {}
     for target in targets:

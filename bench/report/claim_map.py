@@ -13,7 +13,8 @@ from bench.mapping import Sweep
 from bench.plan import as_file_name
 from bench.report import formats
 from bench.report.emulated import MARK
-from bench.report.summary import interval
+from bench.report.plain import interval
+from bench.schema import ClaimSpec
 from bench.store import write_whole
 
 MAP_VERSION = 1
@@ -23,6 +24,16 @@ HEADER = (
     "Expected of the loaders alone",
     "Most that any pipeline could give",
 )
+BANNER = (
+    "> **Emulated**, not measured on devices: real pipelines, on real files and cores, feed a "
+    "device that only takes time. No model was trained."
+)
+HOW_TO_READ = (
+    "*Times as fast*: with its 95% interval, from one emulated run each. *Expected*: what a "
+    "two-stage queue gives where each pipeline makes a batch as fast as it does with no model. "
+    "The last column: the same baseline against the device's own time."
+)
+SPEEDS = "Device speeds are of full batches without augmentation."
 
 
 def write(sweep: Sweep, out: Path) -> Path:
@@ -37,7 +48,10 @@ def write(sweep: Sweep, out: Path) -> Path:
         "claim-map.md": markdown(sweep).encode(),
         "claim-map.json": msgspec.json.format(msgspec.json.encode(summary(sweep)), indent=1)
         + b"\n",
-        **{figure_name(item): canvas.png(claim_map_figure.draw(item)) for item in sweep.maps},
+        **{
+            figure_name(item, item.claim): canvas.png(claim_map_figure.draw(item))
+            for item in sweep.maps
+        },
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -48,9 +62,11 @@ def write(sweep: Sweep, out: Path) -> Path:
     return out / "claim-map.md"
 
 
-def figure_name(found: ClaimMap) -> str:
-    """Of a phase's figure."""
-    return f"claim-map-{as_file_name(found.phase)}.png"
+def figure_name(found: ClaimMap, claim: ClaimSpec) -> str:
+    """Of a phase's figure, named for the candidate where it is not the claim's own."""
+    own = found.claim.candidate == claim.candidate
+    which = found.phase if own else f"{found.phase}-{found.claim.candidate}"
+    return f"claim-map-{as_file_name(which)}.png"
 
 
 def markdown(sweep: Sweep) -> str:
@@ -59,25 +75,26 @@ def markdown(sweep: Sweep) -> str:
     target = formats.target(claim.target)
     parts = [
         f"# For which devices is {claim.candidate} {target} times as fast as {claim.baseline}?",
-        "> **Emulated**, not measured on devices: real pipelines, on real files and cores, feed a "
-        "device that only takes time. No model was trained.",
+        BANNER,
     ]
     for item in sweep.maps:
         parts += [f"## {item.phase}"] if len(sweep.maps) > 1 else []
         parts += [
-            " ".join(sentences(item)),
-            f"![Speedup against device speed]({figure_name(item)})",
-            formats.table(HEADER, rows(item)),
+            *one(item, figure_name(item, claim)),
             *([known_table(item)] if item.known else []),
         ]
     runs = ", ".join(f"`{run}`" for run in sweep.runs)
-    parts.append(
-        "*Times as fast*: with its 95% interval, from one emulated run each. *Expected*: what a "
-        "two-stage queue gives where each pipeline makes a batch as fast as it does with no model. "
-        "The last column: the same baseline against the device's own time. Device speeds are of "
-        f"full batches without augmentation. Runs: {runs}."
-    )
+    parts.append(f"{HOW_TO_READ} {SPEEDS} Runs: {runs}.")
     return "\n\n".join(parts) + "\n"
+
+
+def one(found: ClaimMap, figure: str) -> list[str]:
+    """One map as Markdown: what it says, its figure, its table."""
+    return [
+        " ".join(sentences(found)),
+        f"![Speedup against device speed]({figure})",
+        formats.table(HEADER, rows(found)),
+    ]
 
 
 def sentences(found: ClaimMap) -> list[str]:
@@ -106,18 +123,20 @@ def summary(sweep: Sweep) -> dict[str, Any]:
         "emulated": True,
         "runs": sweep.runs,
         "claim": sweep.config.claim,
-        "maps": [
-            {
-                "phase": item.phase,
-                "batch_size": item.batch_size,
-                "verdict": " ".join(sentences(item)),
-                "crossing_images_per_s": item.crossing,
-                "loaders": item.loaders,
-                "points": [_point(item, point) for point in item.points],
-                "known_devices": item.known,
-            }
-            for item in sweep.maps
-        ],
+        "maps": [plain(item) for item in sweep.maps],
+    }
+
+
+def plain(found: ClaimMap) -> dict[str, Any]:
+    """One map as plain values, for programs."""
+    return {
+        "phase": found.phase,
+        "batch_size": found.batch_size,
+        "verdict": " ".join(sentences(found)),
+        "crossing_images_per_s": found.crossing,
+        "loaders": found.loaders,
+        "points": [_point(found, point) for point in found.points],
+        "known_devices": found.known,
     }
 
 

@@ -8,14 +8,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
 from bench.claim_map import ClaimMap, KnownDevice
-from bench.report import canvas, formats
+from bench.report import canvas, claim_map, formats
 from bench.report.canvas import GREY, INK
 from bench.report.emulated import MARK
+from bench.results import RunResults
 
 HEIGHT = 4.6
 SAMPLES = 120
 MARGIN = 1.15
 TICKS = (0.5, 1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100, 200, 500, 1000)
+
+
+def figures(results: RunResults) -> dict[str, Figure]:
+    """File name -> figure, for each map of a run's sweep."""
+    claim, joints = results.claim.claim, results.swept.joints if results.swept else ()
+    return {claim_map.figure_name(item.found, claim): draw(item.found) for item in joints}
 
 
 def draw(found: ClaimMap) -> Figure:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from bench.measures import VariantResult
 from bench.report import (
     canvas,
+    claim_map_figure,
     emulated,
     formats,
     phase_figures,
@@ -38,6 +39,7 @@ def figures(results: RunResults) -> Mapping[str, bytes]:
     made = {name: draw(results) for name, draw in _FIGURES.items()}
     drawn = {name: figure for name, figure in made.items() if figure is not None}
     drawn |= profile_figures.figures(results) | waterfall_figure.figures(results)
+    drawn |= claim_map_figure.figures(results)
     emulated.stamp(results.run.config, drawn)
     return {name: canvas.png(figure) for name, figure in drawn.items()}
 

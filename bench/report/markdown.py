@@ -11,11 +11,13 @@ from bench.report import (
     emulated,
     evaluation,
     formats,
+    joint,
     learning,
     numbers,
     phases,
     profiles,
     provenance,
+    reached,
     tables,
     verdict,
     waterfall,
@@ -41,7 +43,10 @@ def _opening(results: RunResults) -> str:
     parts = [
         title,
         emulated.banner(results.run.config),
-        " ".join(verdict.sentences(results)) + _other_phases(results),
+        *(f"**{text}**" for text in joint.verdicts(results)[:1]),
+        *joint.verdicts(results)[1:],
+        reached.opening(results),
+        " ".join(verdict.of_machine(results)) + _other_phases(results),
     ]
     if results.missing:
         done = f"{results.recorded} of {len(results.run.plan)}"
@@ -177,6 +182,7 @@ _SECTIONS: tuple[Callable[[RunResults], str], ...] = (
     _claim,
     phases.phases,
     waterfall.causes,
+    joint.section,
     numbers.per_variant,
     profiles.profiles,
     numbers.first_and_amortised,

@@ -21,6 +21,7 @@ from bench.schema import (
     VariantProof,
 )
 from bench.shards import machines
+from bench.sweep_plan import DECLINED
 from leafmodel.pipelines.facts import ProofStatus
 
 LOG_LINES = 15
@@ -283,6 +284,8 @@ def run_command(config: RunConfig) -> list[str]:
         options["--until-accuracy"] = f"{config.until_accuracy:g}"
     if config.backend is not Backend.TENSORFLOW:
         options["--backend"] = config.backend
+    if config.sweep is not None:
+        options["--sweep"] = ",".join(config.sweep.steps) or DECLINED
     if config.device is not None:
         options["--device"] = config.device.name
         options.pop("--profile")  # an emulated run has none, and is refused one

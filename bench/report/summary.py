@@ -9,9 +9,10 @@ import msgspec
 from bench.claim import ClaimAudit
 from bench.measures import VariantResult
 from bench.profile_measures import ProfileResult, WaitAccounts
+from bench.report import joint, reached
+from bench.report.plain import interval
 from bench.report.verdict import sentences
 from bench.results import RunResults
-from bench.stats import Interval
 from bench.waterfall import Explanation, Waterfall
 
 SUMMARY_VERSION = 1
@@ -71,6 +72,8 @@ def summary(results: RunResults) -> dict[str, Any]:
             for item in results.ceilings
         ],
         "causes": [causes(item) for item in results.causes],
+        **joint.summary(results),
+        **reached.summary(results),
         **_learning(results),
         "noise_floor": {phase: interval(floor) for phase, floor in results.noise_floor.items()},
         "profiles": [_profile(item) for item in results.profiles],
@@ -98,14 +101,6 @@ def _learning(results: RunResults) -> dict[str, Any]:
         "starts": results.starts,
         "audit": results.audit,
     }
-
-
-def interval(value: Interval | None) -> dict[str, Any] | None:
-    """Median, low and high; the ends null where there is no interval, with the reason."""
-    if value is None:
-        return None
-    ends = {"median": value.median, "low": value.low, "high": value.high, "blocks": value.blocks}
-    return ends | ({"why_no_interval": value.why} if value.why else {})
 
 
 def causes(found: Explanation) -> dict[str, Any]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.claim import ClaimAudit, ClaimVerdict
-from bench.report import emulated, formats, parts
+from bench.report import emulated, formats, joint, parts
 from bench.report.emulated import Place
 from bench.results import RunResults
 from bench.stats import MAX_FORESEEABLE_BLOCKS
 
 
-def sentences(results: RunResults) -> tuple[str, str]:
+def sentences(results: RunResults) -> tuple[str, ...]:
+    """All that is to be said first: the joint verdict where there is one, then the measured."""
+    return (*joint.verdicts(results), *of_machine(results))
+
+
+def of_machine(results: RunResults) -> tuple[str, str]:
     """What was measured beside the claim, and the most that was to be had: in the first phase."""
     phase = f" of {results.claim.phase}" if len(results.phases) > 1 else ""
     place = emulated.place(results.run.config)

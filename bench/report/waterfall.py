@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bench.device_schema import SweepSpec
 from bench.ladder import Change
 from bench.plan import as_file_name
 from bench.report import formats
@@ -134,7 +135,9 @@ def missing_command(config: RunConfig, explained: Sequence[Explanation]) -> str:
     known = [name for found in shown for name in (*found.names, *_left_out_names(found))]
     variants = tuple(dict.fromkeys([*known, *missing]))
     phases = tuple(dict.fromkeys(found.phase for found in shown))
-    return shlex.join(run_command(replace(config, variants=variants, phases=phases)))
+    declined = SweepSpec(()) if config.sweep else None  # what is missing is no device
+    made = replace(config, variants=variants, phases=phases, sweep=declined)
+    return shlex.join(run_command(made))
 
 
 def _markdown(config: RunConfig, found: Waterfall) -> Iterator[str]:
@@ -158,8 +161,8 @@ def _change(change: Change) -> str:
 
 
 def _total(config: RunConfig, found: Waterfall) -> str:
-    is_claim = found.target == config.claim.candidate
-    role = "" if is_claim else " (chosen as the fastest here, which flatters it a little)"
+    is_named = found.target in (config.claim.candidate, *config.explain)
+    role = "" if is_named else " (chosen as the fastest here, which flatters it a little)"
     return (
         f"{found.target}{role} is {formats.times(found.total.median).rstrip('x')} times as fast as "
         f"{found.baseline} ({_interval(found.total)}). The factors multiply to that exactly: all "

@@ -38,11 +38,11 @@ def draw(found: Waterfall, *, several: bool = False) -> Figure:
     start = 1.0
     for row, rung in enumerate(found.rungs):
         end = rung.so_far.median
-        style = SHOWN if rung.factor.contains(1.0) is False else UNSHOWN
+        style = SHOWN if _is_shown(rung.factor) else UNSHOWN
         _bar(axes, row, start, rung.factor, style)
         axes.plot([end, end], [row + HEIGHT / 2, row + 1 - HEIGHT / 2], color=GREY, lw=0.8)
         start = end
-    _bar(axes, len(found.rungs), 1.0, found.total, TOTAL)
+    _bar(axes, len(found.rungs), 1.0, found.total, TOTAL if _is_shown(found.total) else UNSHOWN)
     axes.axvline(1.0, color=INK, lw=1.0, zorder=1)
     canvas.ratio_axis(axes, *_reach(found))
     phase = f" in {found.phase}" if several else ""
@@ -83,6 +83,10 @@ def _bar(axes: Axes, row: int, start: float, factor: Interval, style: tuple[str,
     )
 
 
+def _is_shown(factor: Interval) -> bool:
+    return factor.contains(1.0) is False
+
+
 def _reach(found: Waterfall) -> tuple[float, float]:
     """An axis that holds every bar and interval."""
     starts = [1.0, *(rung.so_far.median for rung in found.rungs)]
@@ -103,7 +107,9 @@ def _name(rung: Rung) -> str:
 
 
 def _legend(axes: Axes, found: Waterfall) -> None:
-    shown = {rung.factor.contains(1.0) is False for rung in found.rungs}
+    shown = {_is_shown(rung.factor) for rung in found.rungs}
+    if not _is_shown(found.total):
+        shown.add(False)
     styles = [style for style, is_shown in ((SHOWN, True), (UNSHOWN, False)) if is_shown in shown]
     handles = [
         Patch(facecolor=fill, hatch=hatch, edgecolor=INK, label=text)

@@ -41,7 +41,7 @@ def refused(suite: str, overrides: dict[str, Any] | None = None) -> str:
 
 
 def test_our_suites_are_listed_cheapest_first() -> None:
-    assert suite_names() == ("smoke", "gate", "quick", "phases", "race", "full", "paper")
+    assert suite_names() == ("smoke", "gate", "quick", "phases", "race", "claim", "full", "paper")
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -54,13 +54,17 @@ def test_our_suites_are_valid_and_say_what_they_are(name: str) -> None:
     assert suite_summary(name)
 
 
-def test_quick_has_every_stock_variant_of_the_cnn_and_paper_the_size_of_the_claim() -> None:
+def test_quick_has_what_the_claim_is_about_and_paper_the_same_at_the_claims_size() -> None:
+    quick = make_config("quick")
+    known = [name for name in VARIANTS if name in quick.variants]
+    assert quick.variants == tuple(known)
+    assert {axes.pipeline.augment_form for name, axes in VARIANTS.items() if name in known} == {
+        AugmentForm.STOCK
+    }
     needs_backbone = [n for n, v in VARIANTS.items() if v.pipeline.needs_frozen_backbone]
-    fused = [n for n, v in VARIANTS.items() if v.pipeline.augment_form is AugmentForm.FUSED]
-    assert make_config("quick").variants == tuple(
-        name for name in VARIANTS if name not in (*needs_backbone, *fused)
-    )
-    assert set(needs_backbone) < set(make_config("phases").variants)
+    assert not {*needs_backbone} & {*known}
+    assert {*needs_backbone} < {*make_config("phases").variants}
+    assert make_config("full").variants == make_config("paper").variants == quick.variants
     paper = make_config("paper")
     assert (paper.images, paper.batch_size, paper.epochs) == (17_728, 64, 20)
 
@@ -218,7 +222,7 @@ def test_everything_can_be_listed(what: str) -> None:
 def test_the_suites_about_one_phase_at_length_profile_what_tells() -> None:
     modes = {name: make_config(name).profile for name in suite_names()}
     assert modes == {
-        **dict.fromkeys(("smoke", "gate", "phases", "race"), ProfileMode.NONE),
+        **dict.fromkeys(("smoke", "gate", "phases", "race", "claim"), ProfileMode.NONE),
         **dict.fromkeys(("quick", "full", "paper"), ProfileMode.AUTO),
     }
     assert make_config("smoke", {"profile": "all", "profile_steps": 40}).profile is ProfileMode.ALL
