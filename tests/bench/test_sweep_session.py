@@ -97,9 +97,10 @@ def test_an_interrupted_run_emulates_nothing(folder: Path, made: list[tuple[str,
 def test_an_interrupt_within_the_sweep_ends_it_with_a_report(
     folder: Path, made: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        session, "start", lambda _c, part, *_, within: ended(part, interrupted=True)
-    )
+    def start(_config: Any, part: Path, *_: Any, **_within: Any) -> Outcome:
+        return ended(part, interrupted=True)
+
+    monkeypatch.setattr(session, "start", start)
     tools: Any = Told()
     outcome = sweep_session.go_on(ended(folder), tools)
     assert outcome.interrupted
