@@ -29,10 +29,15 @@ class Elsewhere(StrEnum):
 
 @dataclass(frozen=True)
 class Joint:
-    """Both verdicts on one candidate in one phase."""
+    """Both verdicts on one candidate in one phase; of two different claims there is none."""
 
     audit: ClaimAudit
     found: ClaimMap
+
+    def __post_init__(self) -> None:
+        ours, theirs = ((item.phase, item.claim) for item in (self.audit, self.found))
+        if ours != theirs:
+            raise ValueError(f"these are verdicts on two claims: {ours} and {theirs}")
 
     @property
     def elsewhere(self) -> Elsewhere:
@@ -67,8 +72,11 @@ class Joint:
         return own is not None and own >= self.found.fastest.images_per_s
 
     @property
-    def contradicts(self) -> bool:
-        """Whether it was measured to hold here, and emulated to hold on no device of the sweep."""
+    def differs(self) -> bool:
+        """Whether it was measured to hold here, and emulated to hold on no device of the sweep.
+
+        A CPU can do that: it shares its cores with the pipeline, an emulated device uses none.
+        """
         nowhere = self.elsewhere in (Elsewhere.NOWHERE, Elsewhere.BEYOND)
         return self.audit.verdict is ClaimVerdict.SUPPORTED and nowhere
 

@@ -15,7 +15,7 @@ from bench.results import RunResults
 from bench.stats import Interval
 
 GOAL = 0.98
-# What a profile of a variant can be bound by (`bench.bottlenecks`).
+# What a variant can be bound by, by its profile or, without one, by its timed trials.
 REASONS = ("input-bound", "sequential-stage", "augmentation-bound", "compute-bound")
 
 
@@ -25,13 +25,14 @@ class Reached:
 
     Attributes:
         share: ceiling over steady epoch, formed inside blocks; None where one was not measured.
-        reason: what its profile says, where that was made.
+        reason: what binds it; from its profile where it has one.
     """
 
     phase: str
     variant: str
     share: Interval | None
     reason: Finding | None
+    is_profiled: bool
 
     @property
     def is_reached(self) -> bool:
@@ -48,9 +49,14 @@ def _each(results: RunResults) -> Iterator[Reached]:
     for phase in results.phases:
         best = results.fastest(phase)
         if best is not None:
-            yield Reached(phase, best.variant, best.share_of_ceiling, _reason(results, best))
+            reason, profiled = _reason(results, best), _is_profiled(results, best)
+            yield Reached(phase, best.variant, best.share_of_ceiling, reason, profiled)
 
 
 def _reason(results: RunResults, best: VariantResult) -> Finding | None:
     own = (item for item in results.findings if item.where == where(best))
     return next((item for item in own if item.code in REASONS), None)
+
+
+def _is_profiled(results: RunResults, best: VariantResult) -> bool:
+    return any(where(item) == where(best) for item in results.profiles)

@@ -72,7 +72,8 @@ def _differences(part: Part, run: RunRecord, emulated: RunRecord) -> Iterator[st
         yield "it was made with other options"
     yield from image_changes(run.data, emulated.data)
     for item in must_match(profiling_machine(run), emulated.environment):
-        yield f"{item.key}: {item.ours} -> {item.theirs}"
+        if item.key != "backend" and item.theirs != "none":  # a package of another backend's
+            yield f"{item.key}: {item.ours} -> {item.theirs}"
 
 
 def _joints(

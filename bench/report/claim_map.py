@@ -65,8 +65,8 @@ def write(sweep: Sweep, out: Path) -> Path:
 def figure_name(found: ClaimMap, claim: ClaimSpec) -> str:
     """Of a phase's figure, named for the candidate where it is not the claim's own."""
     own = found.claim.candidate == claim.candidate
-    which = found.phase if own else f"{found.phase}-{found.claim.candidate}"
-    return f"claim-map-{as_file_name(which)}.png"
+    named = (found.phase,) if own else (found.phase, found.claim.candidate)
+    return f"claim-map-{'-'.join(map(as_file_name, named))}.png"
 
 
 def markdown(sweep: Sweep) -> str:

@@ -18,6 +18,10 @@ SPEEDS = (
     "whole step on a full batch, augmentation in the model included."
 )
 
+SHARED = "this CPU shares its cores with the pipeline, and an emulated device uses none"
+
+_CAUTION = f" At the speed of this machine the map is not what was measured: {SHARED}."
+
 
 def verdicts(results: RunResults) -> list[str]:
     """A sentence for the claim in the run's first phase, and one for each other swept variant."""
@@ -27,21 +31,24 @@ def verdicts(results: RunResults) -> list[str]:
     own = [item for item in swept.joints if item.audit.phase == results.claim.phase]
     if not own:
         return [f"For which devices the claim holds is not known: {' '.join(swept.notes)}"]
-    return [verdict(item, here(results.run), results.claim.claim.candidate) for item in own]
+    return [verdict(item, results.run) for item in own]
 
 
-def verdict(joint: Joint, place: str, claimed: str) -> str:
-    """Both verdicts on one candidate; `claimed` is the run's own, `place` where it was measured."""
+def verdict(joint: Joint, run: RunRecord) -> str:
+    """Both verdicts on one candidate of a run."""
     claim = joint.audit.claim
     subject = f"{claim.candidate} {formats.target(claim.target)} times as fast as {claim.baseline}"
-    lead = "The claim" if claim.candidate == claimed else "The same of another candidate"
+    is_own = claim.candidate == run.config.claim.candidate
     text = (
-        f"{lead}, {subject}, is {_measured(joint.audit, place)}; with these cores and files "
+        f"{'The claim' if is_own else 'The same of another candidate'}, {subject}, is "
+        f"{_measured(joint.audit, here(run))}; with these cores and files "
         f"{_ELSEWHERE[joint.elsewhere](joint)} (emulated)."
     )
-    if joint.contradicts:
-        text += " The two contradict each other: believe neither before you know why."
-    return text
+    if not joint.differs:
+        return text
+    if run.environment.gpus:
+        return f"{text} The two contradict each other: believe neither before you know why."
+    return f"{text} Both can be: {SHARED}."
 
 
 def here(run: RunRecord) -> str:
@@ -69,8 +76,10 @@ def section(results: RunResults) -> str:
     if swept.joints:
         parts.append(claim_map.known_table(swept.joints[0].found))
         links = ", ".join(f"[{step}]({path}/report.md)" for step, path in swept.runs)
+        caution = "" if results.run.environment.gpus else _CAUTION
         parts.append(
-            f"{claim_map.HOW_TO_READ} {SPEEDS} The emulated runs, by what a step takes: {links}."
+            f"{claim_map.HOW_TO_READ} {SPEEDS}{caution} The emulated runs, by what a step takes: "
+            f"{links}."
         )
     parts += [f"- {note}" for note in swept.notes]
     return "\n\n".join(parts)
@@ -81,7 +90,6 @@ def summary(results: RunResults) -> dict[str, Any]:
     swept = results.swept
     if swept is None:
         return {}
-    place, claimed = here(results.run), results.claim.claim.candidate
     return {
         "sweep": {
             "emulated": True,
@@ -93,7 +101,7 @@ def summary(results: RunResults) -> dict[str, Any]:
                     "phase": item.audit.phase,
                     "candidate": item.audit.claim.candidate,
                     "target": item.audit.claim.target,
-                    "verdict": verdict(item, place, claimed),
+                    "verdict": verdict(item, results.run),
                     "measured": item.audit.verdict,
                     "elsewhere": item.elsewhere,
                     "holds_from_images_per_s": item.found.crossing,

@@ -39,6 +39,7 @@ def plain(item: Reached) -> dict[str, Any]:
         "share_of_ceiling": interval(item.share),
         "goal": GOAL,
         "reason": item.reason,
+        "is_profiled": item.is_profiled,
     }
 
 
@@ -53,7 +54,12 @@ def _sentence(item: Reached, phase: str) -> str:
     text = f"{text} {formats.percent(share.median)} of its compute ceiling{ends}"
     if item.is_reached:
         return f"{text}: no pipeline with its augmentation there could be much faster here."
-    missing = f"{text}, less than {formats.percent(GOAL)}"
+    return f"{text}, less than {formats.percent(GOAL)}{_why(item)}"
+
+
+def _why(item: Reached) -> str:
     if item.reason is None:
-        return f"{missing}; it has no profile in this run that would say why (--profile all)."
-    return f"{missing}. Its profile says why: {item.reason.what}."
+        return "; nothing that was measured says why, and a profile might (--profile all)."
+    if item.is_profiled:
+        return f". Its profile says why: {item.reason.what}."
+    return f". By its timed trials {item.reason.what}; a profile would say more (--profile all)."

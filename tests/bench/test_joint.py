@@ -35,12 +35,23 @@ def test_a_fast_enough_baseline_keeps_up_with_the_whole_sweep() -> None:
     assert joint(points).baseline_images_per_s == pytest.approx(190.0)
 
 
-def test_a_claim_that_holds_here_and_on_no_device_contradicts_itself() -> None:
+def test_a_claim_that_holds_here_and_on_no_device_differs() -> None:
     points = {SLOW: around(1.0), FAST: around(3.0)}
     here = audited(Interval(8.0, 7.5, 8.5, 3))
-    assert joint(points, measured=here).contradicts
-    assert not joint(points).contradicts
-    assert not joint({SLOW: around(1.0), FAST: around(15.0)}, measured=here).contradicts
+    assert joint(points, measured=here).differs
+    assert not joint(points).differs
+    assert not joint({SLOW: around(1.0), FAST: around(15.0)}, measured=here).differs
+
+
+def test_two_claims_have_no_joint_verdict() -> None:
+    points = {SLOW: around(1.0), FAST: around(15.0)}
+    with pytest.raises(ValueError, match="verdicts on two claims"):
+        Joint(audited(candidate="plain"), joint(points).found)
+
+
+def test_a_dip_at_the_fast_end_counts_against_the_claim() -> None:
+    points = {SLOW: around(1.0), 640.0: around(9.0), FAST: around(4.0)}
+    assert joint(points, alone=4.0).elsewhere is Elsewhere.UNDECIDED
 
 
 def test_a_sweeps_verdict_is_found_by_phase_and_candidate() -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import sweep_plan
+from bench import plan, sweep_plan
 from bench.backends import Backend
 from bench.config import make_config
 from bench.device_schema import SweepSpec
 from bench.errors import ConfigError
-from bench.schema import ProfileMode
+from bench.report.provenance import run_command
+from bench.results import compute
+from bench.schema import ProfileMode, TrialKind
 from bench.values import Given
-from tests.bench.samples import run_config
+from tests.bench.samples import data_summary, run_config, run_record, trial_record
 
 CONFIG = run_config(blocks=3, epochs=4, backend=Backend.JAX, profile=ProfileMode.ALL)
 
@@ -97,3 +100,39 @@ def test_a_sweep_and_a_device_exclude_each_other() -> None:
     with pytest.raises(ConfigError, match="leave one of the two out"):
         make_config("claim", {"sweep": "80ms,8ms", "device": "emulated:step=5ms"})
     assert make_config("claim", {"device": "emulated:step=5ms"}).sweep is None
+
+
+def test_the_suite_claim_measures_every_rung_and_every_leave_one_out() -> None:
+    config = make_config("claim")
+    run = run_record(
+        variants=config.variants,
+        explain=config.explain,
+        data=data_summary(image_sizes={"256x256": 115}),
+    )
+    run = replace(run, plan=plan.build(run.config))
+    trials = [trial_record(spec, [2.0] * spec.epochs) for spec in run.plan]
+    (found,) = compute(run, trials, ()).causes[0].longest
+    assert found.names == (
+        *("default", "plain", "parallel", "prefetch", "in_model", "in_model_cache", "fused_cache"),
+    )
+    assert all(len(rung.changes) == 1 for rung in found.rungs)
+    assert {item.change.axis for item in found.left_out} == {
+        *("map_parallelism", "prefetch", "cache", "augment", "augment_form"),
+    }
+    assert found.missing == ()
+    assert [change.axis for change in found.inseparable] == ["loader"]
+
+
+def test_the_suite_claim_has_as_many_trials_as_its_comment_counts() -> None:
+    config = make_config("claim")
+    assert len(plan.build(config)) == config.blocks * 15
+    made = [plan.build(part.config) for part in sweep_plan.parts(config, Path("run"))]
+    fed = [spec for specs in made for spec in specs if spec.kind is TrialKind.TRAIN]
+    assert (len(made), len(fed)) == (5, 45)
+
+
+@pytest.mark.parametrize("sweep", ["80ms,8ms", "none"])
+def test_the_command_that_makes_a_run_again_has_its_sweep(sweep: str) -> None:
+    words = run_command(make_config("claim", {"sweep": sweep}))
+    assert words[words.index("--sweep") + 1] == sweep
+    assert "--sweep" not in run_command(make_config("quick"))

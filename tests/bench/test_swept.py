@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bench import sweep_plan
+from bench import session, sweep_plan
+from bench.backends import Backend
+from bench.device_schema import SweepSpec
 from bench.joint import Elsewhere
+from bench.merge_store import merge_folders
+from bench.schema import Shard
+from bench.store import read
 from bench.swept import THIS_MACHINE
 from tests.bench import sweep_samples
 from tests.bench.emulated_samples import emulated_trials
+from tests.bench.fakes import NOON, FakeExecutor, leaves, small_config, tools
 from tests.bench.samples import data_summary, environment, run_record, trial_records
 from tests.bench.sweep_samples import STEPS, computed, emulated_run, write_part
 
@@ -106,6 +112,36 @@ def test_a_part_made_on_another_machine_is_refused(folder: Path) -> None:
     found = computed(folder).swept
     assert found is not None
     assert "cores: 2 -> 64" in found.notes[0]
+
+
+def test_what_was_measured_on_another_backend_has_its_devices_on_tensorflow(tmp_path: Path) -> None:
+    machine = environment()
+    jax = replace(machine, backend="jax", versions={**machine.versions, "jax": "0.9.0"})
+    run = replace(sweep_samples.measured_run(), environment=jax)
+    run = replace(run, config=replace(run.config, backend=Backend.JAX))
+    sweep_samples.write_measured(tmp_path / "run", run)
+    for part in sweep_plan.parts(run.config, tmp_path / "run"):
+        write_part(part)
+    found = computed(tmp_path / "run").swept
+    assert found is not None
+    assert found.notes == ()
+    assert len(found.joints) == 2
+
+
+def test_a_merged_run_keeps_the_sweep_of_its_first_shard(tmp_path: Path) -> None:
+    config = replace(
+        small_config(leaves(tmp_path / "leaves")), sweep=SweepSpec(("1s", "5ms"), epochs=2)
+    )
+    shards = [tmp_path / "a", tmp_path / "b"]
+    for number, shard in enumerate(shards, 1):
+        session.start(config, shard, (), tools(FakeExecutor()), Shard(number, 2))
+    for part in sweep_plan.parts(config, shards[0]):
+        session.start(part.config, part.folder, (), tools(FakeExecutor()), within=read(shards[0]))
+    merge_folders(tmp_path / "whole", shards, NOON)
+    assert len(read(tmp_path / "whole/sweep/step-5ms").trials) == 4
+    found = computed(tmp_path / "whole").swept
+    assert found is not None
+    assert [step for step, _ in found.runs] == ["1s", "5ms"]
 
 
 def test_a_broken_part_costs_one_device_and_no_report(folder: Path) -> None:

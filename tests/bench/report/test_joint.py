@@ -11,6 +11,7 @@ import pytest
 from bench import plan, sweep_plan
 from bench.device_schema import SweepSpec
 from bench.joint import Joint
+from bench.report import claim_map_figure
 from bench.report import joint as words
 from bench.report.markdown import markdown
 from bench.results import RunResults, compute
@@ -27,7 +28,7 @@ FLAT = {SLOW: around(1.0), FAST: around(3.0)}
 
 
 def said(made: Joint) -> str:
-    return words.verdict(made, "on this CPU", "in_model")
+    return words.verdict(made, run_record())
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def said(made: Joint) -> str:
         ),
         (
             joint(FLAT, measured=audited(Interval(8.0, 7.5, 8.5, 3))),
-            "The two contradict each other: believe neither before you know why.",
+            "Both can be: this CPU shares its cores with the pipeline, and an emulated device uses",
         ),
         (
             joint(RISING, measured=audited(None)),
@@ -108,6 +109,14 @@ def said(made: Joint) -> str:
 )
 def test_each_case(made: Joint, expected: str) -> None:
     assert expected in said(made)
+
+
+def test_what_a_gpu_trains_takes_no_cores_from_the_pipeline() -> None:
+    run = run_record(machine=environment(gpus=("NVIDIA H100",)))
+    made = joint(FLAT, measured=audited(Interval(8.0, 7.5, 8.5, 3)))
+    assert words.verdict(made, run).endswith(
+        "The two contradict each other: believe neither before you know why."
+    )
 
 
 def test_where_it_was_measured_is_named() -> None:
@@ -142,6 +151,12 @@ def test_the_report_opens_with_the_joint_verdict(results: RunResults) -> None:
     assert f"**{words.verdicts(results)[0]}**" in opening
     assert "of its compute ceiling" in opening
     assert text.count(words.TITLE) == 1
+
+
+def test_every_map_is_drawn_under_a_name_of_its_own(results: RunResults) -> None:
+    drawn = claim_map_figure.figures(results)
+    assert list(drawn) == ["claim-map-cnn.png", "claim-map-cnn-plain.png"]
+    assert all(f"(figures/{name})" in words.section(results) for name in drawn)
 
 
 def test_the_summary_says_that_the_sweep_was_emulated(results: RunResults) -> None:

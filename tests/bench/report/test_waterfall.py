@@ -174,6 +174,39 @@ def test_each_bar_begins_where_the_last_one_ended():
     assert total[2] == TOTAL[0]
 
 
+def test_a_total_that_chance_could_be_is_drawn_like_such_a_rung():
+    found = only(make(seconds=dict.fromkeys(LADDER, 10.0)))
+    assert found.total.contains(1.0)
+    (axes,) = waterfall_figure.draw(found).axes
+    total = axes.patches[len(found.rungs)]
+    assert (to_hex(total.get_facecolor()), total.get_hatch()) == UNSHOWN[:2]
+
+
+def test_a_hatched_total_is_in_the_legend_though_every_rung_is_shown():
+    found = only(make())
+    odd = replace(found, rungs=(found.rungs[0],), total=replace(found.total, low=0.5))
+    (axes,) = waterfall_figure.draw(odd).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [SHOWN[2], UNSHOWN[2]]
+
+
+def test_a_target_named_beforehand_was_not_chosen_by_chance():
+    names = (*LADDER, "in_model_cache", "cache_prefetch")
+    seconds = SECONDS | {"in_model_cache": 9.0, "cache_prefetch": 4.0}
+    results = make(names, seconds=seconds, explain=("in_model_cache",))
+    assert [found.target for found in results.causes[0].waterfalls] == [
+        "in_model",
+        "in_model_cache",
+    ]
+    assert "chosen as the fastest here" not in waterfall.causes(results)
+    assert "chosen as the fastest here" in waterfall.causes(make(names, seconds=seconds))
+
+
+def test_a_named_target_that_the_run_leaves_out_is_none():
+    results = make(explain=("fused_cache",))
+    assert [found.target for found in results.causes[0].waterfalls] == ["in_model"]
+    assert results.causes[0].obstacles == ()
+
+
 def test_the_axis_holds_every_bar_and_interval():
     for results in (make(), make(blocks=1), make(seconds=dict.fromkeys(LADDER, 10.0))):
         found = only(results)
