@@ -37,7 +37,7 @@ def draw(found: ClaimMap) -> Figure:
     claim = found.claim
     axes.set_xlabel("images/s that the device trains if it never waits (log scale)")
     axes.set_ylabel(f"{claim.candidate}: times as fast as {claim.baseline}")
-    axes.legend(loc="upper left", **canvas.LEGEND)
+    canvas.legend_above(axes, columns=3)
     figure.supxlabel(f"{MARK}s: real pipelines, a device that only takes time", fontsize=9)
     return figure
 
