@@ -19,9 +19,10 @@ from bench.execution_rules import require_possible
 from bench.profile_schema import FEWEST_STEPS, MOST_STEPS
 from bench.schema import ClaimSpec, ProfileMode, RunConfig
 from bench.toml_files import read_toml, refuse_unknown
-from bench.variants import VARIANTS, variant
+from bench.variants import VARIANTS, Variant, variant
 from leafmodel.errors import ModelError
 from leafmodel.models.catalogue import default_backbone, require_backbone
+from leafmodel.pipelines.extras import lacking
 from leafmodel.training.improvements import ABOUT
 from leafmodel.training.phases import PHASES, phase
 
@@ -89,8 +90,13 @@ def for_machine(config: RunConfig, gpus: Sequence[str]) -> RunConfig:
     A run without a pretrained phase has neither backbone nor weights.
 
     Raises:
-        ConfigError: there is no such backbone, or no such file of weights.
+        ConfigError: there is no such backbone, or no such file of weights; or a variant's loader is
+            not installed.
     """
+    for name in config.variants:
+        why = lacking(variant(name).pipeline)
+        if why:
+            raise ConfigError(f"Variant {name!r} {why}; or leave it out.")
     if not any(phase(name).has_backbone for name in config.phases):
         return replace(config, backbone="", weights="")
     named = replace(config, backbone=config.backbone or default_backbone(bool(gpus)))
@@ -139,9 +145,14 @@ def listing(what: str) -> list[dict[str, Any]]:
             {"name": name, "summary": f"{about.summary} ({about.source})"}
             for name, about in ABOUT.items()
         ]
-    return [
-        {"name": v.name, "summary": v.summary, "pipeline": v.pipeline} for v in VARIANTS.values()
-    ]
+    return [_variant_row(item) for item in VARIANTS.values()]
+
+
+def _variant_row(item: Variant) -> dict[str, Any]:
+    """Its name, summary and pipeline; and what it lacks to be run here, if anything."""
+    why = lacking(item.pipeline)
+    unavailable = {"unavailable": why} if why else {}
+    return {"name": item.name, "summary": item.summary, "pipeline": item.pipeline, **unavailable}
 
 
 def _suite_table(suite: str) -> dict[str, values.Given]:

@@ -81,14 +81,19 @@ def check_report(report: CheckReport, as_json: bool) -> None:
     text(f"fingerprint: {report.fingerprint}")
 
 
+def _summary(row: Mapping[str, Any]) -> str:
+    why = row.get("unavailable")
+    return f"{row['summary']} [unavailable: {why}]" if why else str(row["summary"])
+
+
 def listing(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     """Print variants, phases or suites with the sentence that introduces each."""
     if as_json:
         json(rows)
         return
-    table([(row["name"], row["summary"]) for row in rows])
+    table([(row["name"], _summary(row)) for row in rows])
     if any("pipeline" in row for row in rows):
-        from leafmodel.pipelines.spec import axes
+        from leafmodel.pipelines.axes import axes
         from leafmodel.training.execution import axes as execution_axes
 
         text("\nAny other point on the axes is NAME+AXIS=VALUE, as in in_model+prefetch=8. Axes:")

@@ -18,8 +18,11 @@ AXES = tuple(field.name for field in fields(PipelineSpec))
 PIPELINE_AXES = frozenset(
     {"map_parallelism", "cache", "prefetch", "autotune", "resize", "decode", "delivers"}
 )
-# These keep images in a form of their own: no step on the way to another loader.
-KEEPERS = frozenset({Loader.RESIDENT, Loader.FEATURES, Loader.MEMORY_MAPPED})
+# These keep images in a form of their own, or read them by other code: no step on the way to
+# another loader.
+ASIDE = frozenset(
+    {Loader.RESIDENT, Loader.FEATURES, Loader.MEMORY_MAPPED, *(x for x in Loader if x.is_python)}
+)
 # The order in which a jump over several axes is taken apart.
 ORDER = (
     *("loader", "resize", "decode", "map_parallelism", "prefetch", "cache"),
@@ -154,7 +157,7 @@ class _Search:
         here, there = self._points[name], self._points[other]
         if name == self._start and other == self._target:
             return True
-        if there.loader in KEEPERS - {start.loader, target.loader}:
+        if there.loader in ASIDE - {start.loader, target.loader}:
             return False
         arrives = there.loader == target.loader != here.loader
         before, after = (_differing(start, spec, self._idle) for spec in (here, there))

@@ -237,8 +237,9 @@ class TrialRecord:
         epochs: raw epochs; empty in a failed record.
         loader_epoch_ns: epochs of the same pipeline drained with no model, after training.
         test_accuracy: after the last epoch, where there is a test set.
-        peak_rss_bytes: of the trial's process.
-        cpu_ns: CPU time that the trial's process used, all threads, from its start to its record.
+        peak_rss_bytes: of the trial's process, and what its worker processes hold at its end.
+        cpu_ns: CPU time that the trial's process and its workers used, from its start to its
+            record.
         other_cpu_ns: CPU time that everything else on the machine used meanwhile.
         traces: 1, and one more for every time the training step was traced after the first epoch.
         step_clock: `begin_to_begin` (host) or how else steps were timed.

@@ -14,6 +14,8 @@ from typing import Any
 
 from bench.errors import ConfigError
 from leafmodel.errors import ModelError, PipelineError
+from leafmodel.pipelines.axes import parse_axis
+from leafmodel.pipelines.python_rules import GRAIN_THREADS
 from leafmodel.pipelines.spec import (
     ALL_CORES,
     AUTOTUNE,
@@ -25,7 +27,7 @@ from leafmodel.pipelines.spec import (
     Loader,
     PipelineSpec,
     Resize,
-    parse_axis,
+    Workers,
 )
 from leafmodel.training.execution import AS_USUAL, Execution
 from leafmodel.training.execution import axes as execution_axes
@@ -182,6 +184,83 @@ _LISTED = (
             autotune=True,
         ),
         "image_dataset_from_directory as Keras ships it, autotuner on; augmentation in the model",
+    ),
+    Variant(
+        "autotuned",
+        PipelineSpec(
+            map_parallelism=AUTOTUNE, prefetch=AUTOTUNE, augment=Augment.MODEL, autotune=True
+        ),
+        "in_model as the tf.data guide has it: parallelism and prefetch left to the autotuner",
+    ),
+    Variant(
+        "autotuned_cache",
+        PipelineSpec(
+            map_parallelism=AUTOTUNE,
+            cache=Cache.DECODED,
+            prefetch=AUTOTUNE,
+            augment=Augment.MODEL,
+            autotune=True,
+        ),
+        "autotuned, with decoded images kept in memory",
+    ),
+    Variant(
+        "py_dataset",
+        PipelineSpec(
+            loader=Loader.PY_DATASET,
+            map_parallelism=ALL_CORES,
+            prefetch=2,
+            augment=Augment.MODEL,
+        ),
+        "in_model with Keras' PyDataset: a thread a core; Pillow decodes",
+    ),
+    Variant(
+        "py_dataset_processes",
+        PipelineSpec(
+            loader=Loader.PY_DATASET,
+            map_parallelism=ALL_CORES,
+            prefetch=2,
+            augment=Augment.MODEL,
+            workers=Workers.PROCESSES,
+        ),
+        "py_dataset with use_multiprocessing: a process a core, forked anew for each epoch",
+    ),
+    Variant(
+        "grain",
+        PipelineSpec(
+            loader=Loader.GRAIN, map_parallelism=ALL_CORES, prefetch=2, augment=Augment.MODEL
+        ),
+        "in_model with Grain's MapDataset: a thread a core; Pillow decodes",
+    ),
+    Variant(
+        "grain_processes",
+        PipelineSpec(
+            loader=Loader.GRAIN,
+            map_parallelism=ALL_CORES,
+            prefetch=2,
+            augment=Augment.MODEL,
+            workers=Workers.PROCESSES,
+        ),
+        "grain with a worker process a core",
+    ),
+    Variant(
+        "grain_keras",
+        PipelineSpec(
+            loader=Loader.GRAIN_DIRECTORY,
+            map_parallelism=GRAIN_THREADS,
+            augment=Augment.MODEL,
+        ),
+        'image_dataset_from_directory(format="grain") as Keras ships it: 16 threads, Pillow',
+    ),
+    Variant(
+        "torch_loader",
+        PipelineSpec(
+            loader=Loader.TORCH,
+            map_parallelism=ALL_CORES,
+            prefetch=2,
+            augment=Augment.MODEL,
+            workers=Workers.PROCESSES,
+        ),
+        "in_model with PyTorch's DataLoader: a worker process a core; Pillow decodes",
     ),
 )
 

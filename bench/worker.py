@@ -39,6 +39,7 @@ from bench.schema import (
 from bench.store import write_whole
 from bench.turns import await_turn, is_conducted
 from leafmodel.errors import LeafmodelError
+from leafmodel.pipelines.extras import EXTRAS
 
 LOADER_EPOCHS = 1  # in every block, behind the training that has filled the caches
 
@@ -219,7 +220,7 @@ def _train(
         peak_rss_bytes=peak_bytes,
         traces=metered.traces(),
         step_clock=metered.step_clock,
-        versions=versions(spec.backend),
+        versions=versions(spec.backend, EXTRAS.get(spec.pipeline.loader, "")),
         devices=devices(),
         made_once=pipeline.made_once(),
     )

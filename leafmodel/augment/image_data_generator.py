@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from leafmodel.augment.claim import CLAIM, Augmentation
 
 FULL_TURN_DEGREES = 360.0
+_DRAWING = threading.Lock()
 
 
 def generator_arguments(seed: int, strength: Augmentation = CLAIM) -> dict[str, Any]:
@@ -49,6 +51,19 @@ def random_contrast(
         return varied.astype(np.float32)
 
     return vary
+
+
+def augmented(image: NDArray[np.uint8], draw: int) -> NDArray[np.float32]:
+    """One image, augmented as `augmenting_generator` does: the same draw, the same result.
+
+    Threads may call it together.
+    """
+    generator = ImageDataGenerator(**generator_arguments(draw))
+    with _DRAWING:  # Keras draws from NumPy's one global generator
+        moves = generator.get_random_transform(image.shape, seed=draw)
+    moved = generator.apply_transform(image.astype(np.float32), moves)
+    standardized: NDArray[np.float32] = generator.standardize(moved)
+    return standardized
 
 
 def augmenting_generator(seed: int) -> ImageDataGenerator:

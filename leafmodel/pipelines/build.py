@@ -7,12 +7,17 @@ from types import MappingProxyType
 
 from leafmodel.pipelines import (
     features,
+    grain_directory,
+    grain_loader,
     image_data_generator,
     keras_directory,
     memory_mapped,
+    py_dataset,
     resident,
     tf_data,
+    torch_loader,
 )
+from leafmodel.pipelines.extras import require_installed
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.spec import Loader, PipelineSpec
 
@@ -24,10 +29,19 @@ BUILDERS: Mapping[Loader, Callable[[PipelineSpec, PipelineInput], Pipeline]] = M
         Loader.RESIDENT: resident.build,
         Loader.FEATURES: features.build,
         Loader.MEMORY_MAPPED: memory_mapped.build,
+        Loader.PY_DATASET: py_dataset.build,
+        Loader.GRAIN: grain_loader.build,
+        Loader.GRAIN_DIRECTORY: grain_directory.build,
+        Loader.TORCH: torch_loader.build,
     }
 )
 
 
 def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
-    """The pipeline that `spec` describes, over the given images."""
+    """The pipeline that `spec` describes, over the given images.
+
+    Raises:
+        PipelineError: its loader is not installed, or it cannot be built over these images.
+    """
+    require_installed(spec)
     return BUILDERS[spec.loader](spec, given)

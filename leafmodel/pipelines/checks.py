@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from leafmodel.pipelines.facts import ProofCheck, ProofStatus
+from leafmodel.pipelines.facts import ProofCheck, ProofStatus, WorkerFacts
 from leafmodel.pipelines.graph import Stage
 from leafmodel.pipelines.spec import Augment, AugmentForm, Cache, Loader, PipelineSpec
-from leafmodel.pipelines.tf_data import parallel_calls
+from leafmodel.pipelines.tf_data import parallel_calls, worker_count
 
 
 def verdict(
@@ -31,7 +31,7 @@ def verdict(
 
 def graph_checks(spec: PipelineSpec, found: Sequence[Stage], files: int) -> tuple[ProofCheck, ...]:
     """Parallelism, cache, prefetch and their order, against the spec."""
-    if spec.loader is Loader.IMAGE_DATA_GENERATOR or spec.is_on_device:
+    if spec.loader is Loader.IMAGE_DATA_GENERATOR or spec.loader.is_python or spec.is_on_device:
         return ()
     maps = sorted({stage.calls for stage in found if stage.kind == "map" and stage.calls})
     prefetch = [stage.buffer for stage in found if stage.kind == "prefetch"]
@@ -115,6 +115,39 @@ def _shuffle_check(found: Sequence[Stage], files: int) -> ProofCheck:
     )
 
 
+def worker_checks(spec: PipelineSpec, workers: WorkerFacts | None) -> tuple[ProofCheck, ...]:
+    """What a Python loader's own object says of its workers, against the spec.
+
+    How much a loader that Keras builds by itself makes ahead is a difference on purpose, as is the
+    code that decodes.
+    """
+    if workers is None:
+        return ()
+    made_by_keras = spec.loader is Loader.GRAIN_DIRECTORY
+    return (
+        verdict(
+            "workers",
+            f"{worker_count(spec.map_parallelism)} {spec.workers}",
+            f"{workers.count} {workers.kind}",
+            "start as many workers as the spec names",
+        ),
+        verdict(
+            "batches made ahead",
+            f"{spec.prefetch} batches each" if spec.prefetch else "none",
+            workers.ahead,
+            "none: Grain chooses by itself" if made_by_keras else "bound the queues by the spec",
+            otherwise=ProofStatus.DIFFERS if made_by_keras else ProofStatus.FAILED,
+        ),
+        ProofCheck(
+            "decoder",
+            ProofStatus.DIFFERS,
+            "TensorFlow's, as tf.data has it",
+            workers.decodes_with,
+            "none: it is what this loader is used with; its pixels are compared",
+        ),
+    )
+
+
 def form_checks(spec: PipelineSpec, resamplings: int) -> tuple[ProofCheck, ...]:
     """How a pipeline augments, and how often TensorFlow resamples each image for it.
 
@@ -132,7 +165,8 @@ def form_checks(spec: PipelineSpec, resamplings: int) -> tuple[ProofCheck, ...]:
 
 
 def _uses_scipy(spec: PipelineSpec) -> bool:
-    return spec.loader is Loader.IMAGE_DATA_GENERATOR and spec.augment is Augment.PIPELINE
+    by_python = spec.loader is Loader.IMAGE_DATA_GENERATOR or spec.loader.is_python
+    return by_python and spec.augment is Augment.PIPELINE
 
 
 def _other_form(found: str, remedy: str) -> ProofCheck:

@@ -26,6 +26,22 @@ class ProofCheck:
 
 
 @dataclass(frozen=True)
+class WorkerFacts:
+    """What the workers of a Python loader are, by the loader's own object.
+
+    Attributes:
+        kind: `threads` or `processes`.
+        ahead: what they make ahead of the model, as a person says it: `2 batches each`.
+        decodes_with: the code that decodes the images, and on how many threads.
+    """
+
+    count: int
+    kind: str
+    ahead: str
+    decodes_with: str
+
+
+@dataclass(frozen=True)
 class MadeOnce:
     """A file that the first training makes and those after it find: decoded images.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from leafmodel.data.folder import ImageFile
-from leafmodel.pipelines.facts import MadeOnce
+from leafmodel.pipelines.facts import MadeOnce, WorkerFacts
 
 Batch = tuple[Any, Any]
 
@@ -83,6 +83,7 @@ class Pipeline:
         dataset: the tf.data graph to inspect; None where the loader has none.
         features: for a pipeline that delivers a frozen backbone's output instead of images.
         made_once: what it shares with other trainings; known once the first epoch has begun.
+        workers: of a loader whose workers are Python's; None for any other.
     """
 
     source: Any
@@ -92,3 +93,4 @@ class Pipeline:
     dataset: Any = None
     features: FeatureStore | None = None
     made_once: Callable[[], MadeOnce | None] = lambda: None
+    workers: WorkerFacts | None = None

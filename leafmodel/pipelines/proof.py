@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from leafmodel.data.folder import ImageFile
 from leafmodel.pipelines.build import build
-from leafmodel.pipelines.checks import form_checks, graph_checks, hidden_checks, verdict
+from leafmodel.pipelines.checks import (
+    form_checks,
+    graph_checks,
+    hidden_checks,
+    verdict,
+    worker_checks,
+)
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.front import CastImages
 from leafmodel.pipelines.graph import Stage, layer_resamplings, stages
@@ -51,6 +57,7 @@ def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
     found = stages(dataset) if dataset is not None else ()
     checks = (
         *graph_checks(spec, found, len(given.files)),
+        *worker_checks(spec, pipeline.workers),
         *hidden_checks(spec, dataset, found),
         *form_checks(spec, _resamplings(found, pipeline, given.image_size)),
         *_delivery_checks(spec, pipeline, sample),
@@ -67,7 +74,7 @@ def _timed_dataset(spec: PipelineSpec, given: PipelineInput, sampled: Pipeline) 
     what Keras makes of it, which is none outside TensorFlow; what lies on the device would fill it,
     so a sample must do.
     """
-    if spec.loader is Loader.IMAGE_DATA_GENERATOR:
+    if spec.loader in (Loader.IMAGE_DATA_GENERATOR, Loader.PY_DATASET):
         on_tensorflow = keras.backend.backend() == "tensorflow"
         return PyDatasetAdapter(sampled.source).get_tf_dataset() if on_tensorflow else None
     if spec.is_on_device:

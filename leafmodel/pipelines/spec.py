@@ -8,7 +8,7 @@ is another question: `leafmodel.pipelines.proof` answers it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -27,6 +27,22 @@ class Loader(StrEnum):
     RESIDENT = "resident"
     FEATURES = "features"
     MEMORY_MAPPED = "memory_mapped"
+    PY_DATASET = "py_dataset"
+    GRAIN = "grain"
+    GRAIN_DIRECTORY = "grain_directory"
+    TORCH = "torch"
+
+    @property
+    def is_python(self) -> bool:
+        """Whether workers of Python's read, decode and batch, outside tf.data."""
+        return self in _PYTHON
+
+
+class Workers(StrEnum):
+    """What works in parallel: threads of one process, or processes."""
+
+    THREADS = "threads"
+    PROCESSES = "processes"
 
 
 class Cache(StrEnum):
@@ -88,9 +104,10 @@ class PipelineSpec:
     Attributes:
         loader: who reads the files.
         map_parallelism: calls of each `map` in flight; 1 is sequential, `ALL_CORES` (0) as many as
-            there are cores, `AUTOTUNE` (-1) whatever tf.data decides.
+            there are cores, `AUTOTUNE` (-1) whatever tf.data decides. Of a Python loader: workers.
         cache: what is kept between epochs.
-        prefetch: batches made ahead of the model; 0 is none, `AUTOTUNE` (-1) tf.data's choice.
+        prefetch: batches made ahead of the model; 0 is none, `AUTOTUNE` (-1) tf.data's choice. Of a
+            Python loader: batches that each worker makes ahead.
         augment: where the augmentation runs.
         augment_form: which Keras layers augment; `stock` where none do.
         autotune: whether tf.data may tune and rewrite the pipeline by itself.
@@ -100,6 +117,7 @@ class PipelineSpec:
             there is one; with it there are two or more, since a single one would freeze it.
         decode: how large a JPEG is decoded before it is resized.
         delivers: the type of the images that a batch hands to the model.
+        workers: what works in parallel.
 
     Raises:
         PipelineError: the combination cannot exist; the message names the axis to change.
@@ -116,12 +134,16 @@ class PipelineSpec:
     feature_passes: int = 0
     decode: Decode = Decode.FULL
     delivers: Delivers = Delivers.FLOAT32
+    workers: Workers = Workers.THREADS
 
     def __post_init__(self) -> None:
         self._check_ranges()
-        check = _LOADER_CHECKS.get(self.loader)
-        if check is not None:
+        if self.loader.is_python:
+            from leafmodel.pipelines.python_rules import check  # it needs this module
+
             check(self)
+        else:
+            _check_loader(self)
         _check_feature_passes(self)
         _check_augment_form(self)
         _check_delivers(self)
@@ -133,7 +155,7 @@ class PipelineSpec:
 
     def _check_ranges(self) -> None:
         for axis in ("map_parallelism", "prefetch", "feature_passes"):
-            value, named = getattr(self, axis), axis in _NAMED_COUNTS
+            value, named = getattr(self, axis), axis in NAMED_COUNTS
             if value < (AUTOTUNE if named else 0):
                 choice = ", or 'autotune'" if named else ""
                 raise PipelineError(f"{axis} must be a count of 0 or more{choice}; found {value}.")
@@ -161,7 +183,12 @@ class PipelineSpec:
         return self.loader in (Loader.RESIDENT, Loader.FEATURES)
 
 
-def _require(spec: PipelineSpec, why: str, **expected: tuple[object, ...]) -> None:
+def require(spec: PipelineSpec, why: str, **expected: tuple[object, ...]) -> None:
+    """Refuse a pipeline whose loader cannot have a value of an axis.
+
+    Raises:
+        PipelineError: says why, and what the axis can be.
+    """
     for axis, allowed in expected.items():
         found = getattr(spec, axis)
         if found not in allowed:
@@ -172,18 +199,25 @@ def _require(spec: PipelineSpec, why: str, **expected: tuple[object, ...]) -> No
             )
 
 
+def _check_loader(spec: PipelineSpec) -> None:
+    require(spec, "it works with threads", workers=(Workers.THREADS,))
+    check = _LOADER_CHECKS.get(spec.loader)
+    if check is not None:
+        check(spec)
+
+
 def _check_image_data_generator(spec: PipelineSpec) -> None:
-    _require(
+    require(
         spec,
         "Keras runs ImageDataGenerator in one Python worker, without tf.data's stages",
         map_parallelism=(1,),
         cache=(Cache.NONE,),
         prefetch=(0,),
         autotune=(False,),
-        **_OTHERS_OWN_DECODING,
+        **OTHERS_OWN_DECODING,
     )
     if spec.augment is Augment.PIPELINE:
-        _require(
+        require(
             spec,
             "it augments with SciPy, which resamples once already",
             augment_form=(AugmentForm.STOCK,),
@@ -191,7 +225,7 @@ def _check_image_data_generator(spec: PipelineSpec) -> None:
 
 
 def _check_keras_directory(spec: PipelineSpec) -> None:
-    _require(
+    require(
         spec,
         "Keras builds that pipeline itself, with tf.data's autotuner on",
         map_parallelism=(AUTOTUNE,),
@@ -199,12 +233,12 @@ def _check_keras_directory(spec: PipelineSpec) -> None:
         prefetch=(AUTOTUNE,),
         autotune=(True,),
         augment=(Augment.MODEL, Augment.NONE),
-        **_OTHERS_OWN_DECODING,
+        **OTHERS_OWN_DECODING,
     )
 
 
 def _check_on_device(spec: PipelineSpec) -> None:
-    _require(
+    require(
         spec,
         "the device holds what the steps use, and no pipeline runs",
         map_parallelism=(1,),
@@ -213,12 +247,12 @@ def _check_on_device(spec: PipelineSpec) -> None:
         autotune=(False,),
         augment=(Augment.MODEL, Augment.NONE),
         resize=(Resize.BILINEAR,),
-        **_OTHERS_OWN_DECODING,
+        **OTHERS_OWN_DECODING,
     )
 
 
 def _check_memory_mapped(spec: PipelineSpec) -> None:
-    _require(
+    require(
         spec,
         "its file holds the decoded images already, and whole batches are read from it",
         cache=(Cache.NONE,),
@@ -227,7 +261,7 @@ def _check_memory_mapped(spec: PipelineSpec) -> None:
 
 
 # Loaders that decode by code of their own and hand over what Keras or the device makes of it.
-_OTHERS_OWN_DECODING: Mapping[str, tuple[object, ...]] = {
+OTHERS_OWN_DECODING: Mapping[str, tuple[object, ...]] = {
     "decode": (Decode.FULL,),
     "delivers": (Delivers.FLOAT32,),
 }
@@ -269,6 +303,7 @@ def _check_delivers(spec: PipelineSpec) -> None:
         )
 
 
+_PYTHON = (Loader.PY_DATASET, Loader.GRAIN, Loader.GRAIN_DIRECTORY, Loader.TORCH)
 _LOADER_CHECKS = {
     Loader.IMAGE_DATA_GENERATOR: _check_image_data_generator,
     Loader.KERAS_DIRECTORY: _check_keras_directory,
@@ -277,69 +312,17 @@ _LOADER_CHECKS = {
     Loader.MEMORY_MAPPED: _check_memory_mapped,
 }
 
-_NAMED_COUNTS = {
+NAMED_COUNTS = {
     "map_parallelism": {"autotune": AUTOTUNE, "cores": ALL_CORES, "sequential": 1},
     "prefetch": {"autotune": AUTOTUNE},
 }
-_COUNTS: Mapping[str, Mapping[str, int]] = {**_NAMED_COUNTS, "feature_passes": {}}
 
 
 def axis_text(axis: str, value: object) -> str:
     """The value of an axis as a person writes it (`cores`, `autotune`, `2`, `true`)."""
     if isinstance(value, bool):
         return str(value).lower()
-    for name, count in _NAMED_COUNTS.get(axis, {}).items():
+    for name, count in NAMED_COUNTS.get(axis, {}).items():
         if value == count:
             return name
     return str(value)
-
-
-_CHOICES: Mapping[str, type[StrEnum]] = {
-    "loader": Loader,
-    "cache": Cache,
-    "augment": Augment,
-    "augment_form": AugmentForm,
-    "resize": Resize,
-    "decode": Decode,
-    "delivers": Delivers,
-}
-
-
-def axes() -> dict[str, str]:
-    """Each axis with the values that it takes, as a person writes them."""
-    texts = {axis: ", ".join(choices) for axis, choices in _CHOICES.items()}
-    texts |= {axis: ", ".join(("a count", *named)) for axis, named in _COUNTS.items()}
-    texts["autotune"] = "true, false"
-    return {field.name: texts[field.name] for field in fields(PipelineSpec)}
-
-
-def parse_axis(axis: str, text: str) -> object:
-    """The reverse of `axis_text`.
-
-    Raises:
-        PipelineError: no such axis, or no such value on it; the message lists what there is.
-    """
-    if axis in _CHOICES:
-        return _parse_choice(axis, text, _CHOICES[axis])
-    if axis == "autotune":
-        return _parse_choice(axis, text, {"true": True, "false": False})
-    if axis in _COUNTS:
-        return _parse_count(axis, text)
-    raise PipelineError(f"There is no axis {axis!r}; expected one of: {', '.join(axes())}.")
-
-
-def _parse_choice(axis: str, text: str, choices: type[StrEnum] | Mapping[str, object]) -> object:
-    table = choices if isinstance(choices, Mapping) else {str(item): item for item in choices}
-    if text not in table:
-        raise PipelineError(f"{axis} must be one of {', '.join(table)}; found {text!r}.")
-    return table[text]
-
-
-def _parse_count(axis: str, text: str) -> int:
-    named = _COUNTS[axis]
-    if text in named:
-        return named[text]
-    if text.isdecimal():
-        return int(text)
-    choices = f" or one of {', '.join(named)}" if named else ""
-    raise PipelineError(f"{axis} must be a count{choices}; found {text!r}.")

@@ -123,6 +123,11 @@ def parallel_calls(map_parallelism: int) -> int | None:
     return map_parallelism
 
 
+def worker_count(map_parallelism: int) -> int:
+    """The workers of a loader that has its own: as many as tf.data would have calls in flight."""
+    return parallel_calls(map_parallelism) or 1
+
+
 def options(spec: PipelineSpec) -> Any:
     """Options that keep tf.data from adding prefetches, fusing maps or tuning, unless asked to."""
     chosen = tf.data.Options()

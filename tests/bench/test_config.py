@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bench import config as config_module
 from bench.config import (
     for_machine,
     listing,
@@ -16,7 +17,7 @@ from bench.errors import ConfigError
 from bench.schema import ClaimSpec, ProfileMode
 from bench.values import parse_target
 from bench.variants import VARIANTS
-from leafmodel.pipelines.spec import AugmentForm
+from leafmodel.pipelines.spec import AugmentForm, Loader
 from leafmodel.training.phases import PHASES
 
 GOOD = """\
@@ -313,3 +314,20 @@ def test_what_an_emulated_run_cannot_have_is_refused(overrides: dict[str, Any], 
 
 def test_our_devices_are_listed() -> None:
     assert {row["name"] for row in listing("devices")} == {"cpu_2core", "images_1250", "p100_class"}
+
+
+def test_a_variant_whose_loader_is_not_installed_is_listed_and_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    why = "needs torch, which is not installed here: pip install 'leafbench[torch]'"
+    monkeypatch.setattr(
+        config_module,
+        "lacking",
+        lambda spec: why if spec.loader is Loader.TORCH else "",
+    )
+    listed = {row["name"]: row.get("unavailable") for row in listing("variants")}
+    assert listed["torch_loader"] == why
+    assert listed["grain"] is None
+    asked = make_config("smoke", {"variants": "default,in_model,torch_loader"})
+    with pytest.raises(ConfigError, match=r"Variant 'torch_loader' needs torch.*leave it out"):
+        for_machine(asked, ())

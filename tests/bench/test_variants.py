@@ -13,6 +13,7 @@ from leafmodel.pipelines.spec import (
     Delivers,
     Loader,
     Resize,
+    Workers,
 )
 
 
@@ -21,7 +22,9 @@ def test_the_listed_variants() -> None:
         *("default", "plain", "parallel", "prefetch", "cache", "cache_prefetch"),
         *("in_model", "in_model_cache", "fused_model", "fused_pipeline", "fused_cache"),
         *("uint8_model", "decode_to_target", "file_cache", "memory_mapped", "memory_mapped_fused"),
-        *("resident", "feature_cache", "keras_stock"),
+        *("resident", "feature_cache", "keras_stock", "autotuned", "autotuned_cache"),
+        *("py_dataset", "py_dataset_processes", "grain", "grain_processes", "grain_keras"),
+        "torch_loader",
     ]
 
 
@@ -37,6 +40,12 @@ def test_the_listed_variants() -> None:
         ("in_model", "fused_model", {"augment_form": AugmentForm.FUSED}),
         ("prefetch", "fused_pipeline", {"augment_form": AugmentForm.FUSED}),
         ("in_model_cache", "fused_cache", {"augment_form": AugmentForm.FUSED}),
+        ("py_dataset", "py_dataset_processes", {"workers": Workers.PROCESSES}),
+        ("in_model", "py_dataset", {"loader": Loader.PY_DATASET}),
+        ("in_model", "grain", {"loader": Loader.GRAIN}),
+        ("grain", "grain_processes", {"workers": Workers.PROCESSES}),
+        ("grain_processes", "torch_loader", {"loader": Loader.TORCH}),
+        ("autotuned", "autotuned_cache", {"cache": Cache.DECODED}),
         ("in_model", "uint8_model", {"delivers": Delivers.UINT8}),
         ("in_model", "decode_to_target", {"decode": Decode.TARGET}),
         ("in_model_cache", "file_cache", {"cache": Cache.FILE}),
@@ -54,7 +63,9 @@ def test_only_the_default_resamples_with_nearest() -> None:
 
 
 def test_only_the_stock_data_set_is_autotuned() -> None:
-    assert [v.name for v in VARIANTS.values() if v.pipeline.autotune] == ["keras_stock"]
+    assert [v.name for v in VARIANTS.values() if v.pipeline.autotune] == [
+        *("keras_stock", "autotuned", "autotuned_cache")
+    ]
 
 
 def test_a_variant_by_its_axes() -> None:

@@ -37,10 +37,12 @@ from leafmodel.data.folder import scan
 from leafmodel.errors import PipelineError
 from leafmodel.pipelines import proof
 from leafmodel.pipelines.build import build
+from leafmodel.pipelines.extras import EXTRAS
 from leafmodel.pipelines.graph import stages
 from leafmodel.pipelines.pipeline import Pipeline
 from leafmodel.pipelines.spec import Augment, Loader, PipelineSpec
 from leafmodel.training import schedules
+from tests.installed import variants
 
 CEILING = PipelineSpec(loader=Loader.RESIDENT, augment=Augment.NONE)
 
@@ -88,6 +90,22 @@ def _trial(tmp_path: Path, files: Path, kind: TrialKind, variant: str, epochs: i
 def _record(tmp_path: Path) -> TrialRecord:
     out = tmp_path / "b00-00.json"
     return decode(out.read_bytes(), TrialRecord, str(out))
+
+
+@pytest.mark.parametrize(
+    "variant", variants(["py_dataset_processes", "grain_processes", "torch_loader"])
+)
+def test_the_wait_for_worker_processes_is_metered(
+    variant: str, files: Path, tmp_path: Path
+) -> None:
+    assert worker.main([str(_trial(tmp_path, files, TrialKind.TRAIN, variant))]) == EXIT_OK
+    record = _record(tmp_path)
+    waits = [epoch.wait_ns for epoch in record.epochs]
+    assert [len(wait or ()) for wait in waits] == [3, 3]
+    assert all(ns >= 0 for wait in waits for ns in wait or ())
+    assert len(record.loader_epoch_ns) == worker.LOADER_EPOCHS
+    loader = EXTRAS.get(record.spec.pipeline.loader)
+    assert set(record.versions) == {*VERSIONED_PACKAGES, *([loader] if loader else [])}
 
 
 def test_a_trial_leaves_a_whole_record(

@@ -9,7 +9,9 @@ import keras
 import pytest
 import tensorflow as tf
 
+from bench.variants import variant
 from leafmodel.pipelines.build import BUILDERS, build
+from leafmodel.pipelines.extras import lacking
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.pipelines.spec import ALL_CORES, AUTOTUNE, Augment, Loader, PipelineSpec, Resize
 
@@ -30,11 +32,17 @@ SPECS = {
     Loader.MEMORY_MAPPED: PipelineSpec(
         loader=Loader.MEMORY_MAPPED, map_parallelism=ALL_CORES, prefetch=2, augment=Augment.NONE
     ),
+    **{
+        variant(name).pipeline.loader: variant(name).pipeline.without_augmentation()
+        for name in ("py_dataset", "grain", "grain_keras", "torch_loader")
+    },
 }
 
 
 @pytest.mark.parametrize("loader", [str(loader) for loader in BUILDERS])
 def test_loader(measure, given: PipelineInput, loader: str) -> None:
+    if why := lacking(SPECS[Loader(loader)]):
+        pytest.skip(f"{loader} {why}")
     pipeline = build(SPECS[Loader(loader)], given)
     measure("loader", _epoch(Loader(loader), pipeline, given.steps), len(given.files))
 

@@ -59,13 +59,13 @@ def test_variants_are_those_of_the_tree_not_ours(tmp_path: Path) -> None:
 def test_variants_that_cannot_be_expressed_here_are_set_apart(tmp_path: Path) -> None:
     listed = [
         *LISTED,
-        {"name": "grain", "pipeline": {"loader": "grain"}},
+        {"name": "hdf5", "pipeline": {"loader": "hdf5"}},
         {"name": "sharded", "pipeline": {"shards": 2, "epochs": 1}},
         {"name": "impossible", "pipeline": {"loader": "resident", "prefetch": 2}},
     ]
     found = harness(with_harness(tmp_path, listed))
     assert list(found.variants) == ["plain"]
-    assert "'grain'" in found.unknown["grain"]
+    assert "'hdf5'" in found.unknown["hdf5"]
     assert found.unknown["sharded"] == "it has axes that are unknown here: epochs, shards"
     assert "set prefetch=0" in found.unknown["impossible"]
 

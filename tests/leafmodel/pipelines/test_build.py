@@ -25,11 +25,13 @@ from leafmodel.pipelines.spec import (
     Resize,
 )
 from leafmodel.pipelines.tf_data import evaluation_dataset, options, parallel_calls
+from tests.installed import variants
 
 Given = Callable[..., PipelineInput]
+SLOW = ("grain_processes",)  # starts Python anew for each worker
 
 
-@pytest.mark.parametrize("name", sorted(VARIANTS))
+@pytest.mark.parametrize("name", variants(without=SLOW))
 def test_an_epoch_delivers_every_image_once(name: str, given: Given) -> None:
     pipeline = build(VARIANTS[name].pipeline, given())
     batches = list(pipeline.drain())
@@ -38,7 +40,7 @@ def test_an_epoch_delivers_every_image_once(name: str, given: Given) -> None:
     assert sorted(labels.tolist()) == [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
-@pytest.mark.parametrize("name", sorted(set(VARIANTS) - {"resident", "feature_cache"}))
+@pytest.mark.parametrize("name", variants(without=("resident", "feature_cache", *SLOW)))
 def test_batches_are_images_of_the_wanted_size_and_type(name: str, given: Given) -> None:
     spec = VARIANTS[name].pipeline
     images, _ = next(build(spec, given(image_size=8)).drain())

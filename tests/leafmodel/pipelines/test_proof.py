@@ -26,6 +26,7 @@ from leafmodel.pipelines.spec import (
     Delivers,
     PipelineSpec,
 )
+from tests.installed import variants
 
 Given = Callable[..., PipelineInput]
 Plant = Callable[[PipelineSpec, PipelineInput], Pipeline]
@@ -39,7 +40,7 @@ def _failed(found: Proof) -> set[str]:
     return {item.check for item in found.checks if item.status is ProofStatus.FAILED}
 
 
-@pytest.mark.parametrize("name", sorted(VARIANTS))
+@pytest.mark.parametrize("name", variants())
 def test_every_listed_variant_is_what_it_says(name: str, given: Given) -> None:
     found = prove(VARIANTS[name].pipeline, given())
     assert _failed(found) == set()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leafmodel.errors import PipelineError
+from leafmodel.pipelines.axes import axes, parse_axis
 from leafmodel.pipelines.spec import (
     ALL_CORES,
     AUTOTUNE,
@@ -17,10 +18,16 @@ from leafmodel.pipelines.spec import (
     Delivers,
     Loader,
     PipelineSpec,
-    axes,
+    Workers,
     axis_text,
-    parse_axis,
 )
+
+MINE = {
+    "loader": Loader.PY_DATASET,
+    "map_parallelism": ALL_CORES,
+    "prefetch": 2,
+    "augment": Augment.MODEL,
+}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,19 @@ from leafmodel.pipelines.spec import (
             "cache=decoded",
             "cache=none",
         ),
+        ({"workers": Workers.PROCESSES}, "workers=processes: it works with threads", "threads"),
+        ({**MINE, "cache": Cache.DECODED}, "cache=decoded", "set cache=none"),
+        ({**MINE, "decode": Decode.TARGET}, "decode=target", "set decode=full"),
+        ({**MINE, "prefetch": 0}, "prefetch=0", "set prefetch=1 or more"),
+        ({**MINE, "map_parallelism": AUTOTUNE}, "autotune is off", "give a number"),
+        ({**MINE, "map_parallelism": 1}, "a single worker", "map_parallelism=cores, or a count"),
+        (
+            {**MINE, "augment": Augment.PIPELINE, "augment_form": AugmentForm.FUSED},
+            "augment_form=fused: its workers augment with SciPy",
+            "set augment_form=stock",
+        ),
+        ({**MINE, "loader": Loader.TORCH}, "workers=threads", "set workers=processes"),
+        ({**MINE, "loader": Loader.GRAIN_DIRECTORY}, "map_parallelism=cores", "=16"),
         ({"loader": Loader.RESIDENT}, "augment=pipeline", "augment=model or none"),
         ({"loader": Loader.KERAS_DIRECTORY}, "map_parallelism=sequential", "autotune"),
         (
@@ -108,6 +128,7 @@ def test_evolve_checks_like_any_other_spec() -> None:
         ("cache", "file", Cache.FILE),
         ("decode", "target", Decode.TARGET),
         ("delivers", "uint8", Delivers.UINT8),
+        ("workers", "processes", Workers.PROCESSES),
         ("autotune", "true", True),
         ("map_parallelism", "cores", ALL_CORES),
         ("map_parallelism", "sequential", 1),

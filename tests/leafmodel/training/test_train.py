@@ -13,6 +13,7 @@ from leafmodel.pipelines.build import build
 from leafmodel.pipelines.pipeline import Pipeline, PipelineInput
 from leafmodel.training.phases import PHASES
 from leafmodel.training.train import Trainee, assemble, fit
+from tests.installed import variants
 
 
 @pytest.fixture
@@ -29,10 +30,13 @@ def _assembled(name: str, given: PipelineInput) -> tuple[Pipeline, Trainee]:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        *("default", "plain", "in_model", "fused_model", "resident", "keras_stock"),
-        *("uint8_model", "decode_to_target", "file_cache", "memory_mapped_fused"),
-    ],
+    variants(
+        [
+            *("default", "plain", "in_model", "fused_model", "resident", "keras_stock"),
+            *("uint8_model", "decode_to_target", "file_cache", "memory_mapped_fused"),
+            *("py_dataset", "py_dataset_processes", "grain", "grain_keras", "torch_loader"),
+        ]
+    ),
 )
 def test_every_loader_trains_the_network_that_is_evaluated(name: str, given: PipelineInput) -> None:
     pipeline, trainee = _assembled(name, given)
