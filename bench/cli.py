@@ -16,6 +16,7 @@ from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
 from bench.gate.commands import check, compare
 from bench.gate.history_commands import history
 from bench.map_command import claim_map, sweep_like
+from bench.service_commands import service
 from bench.training.commands import evaluate, predict, train
 from bench.tuning.commands import tune
 from leafmodel.errors import LeafmodelError
@@ -172,6 +173,12 @@ def data_check(folder: str, as_json: bool) -> int:
     help="Behind the trials, emulate devices that take so long a step, and map the claim: "
     "500ms,50ms,5ms.",
 )
+@click.option(
+    "--service",
+    metavar="HOST:PORT",
+    help="Variants with service_workers use the tf.data service there, whose workers must be able "
+    "to read the images under the same paths.  [each trial starts its own, on this machine]",
+)
 @click.option("--shard", metavar="I/N", help="Make only the I-th of N shares; see merge.")
 @click.option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 @_as_json
@@ -299,5 +306,5 @@ def doctor(as_json: bool) -> int:
 
 cli.add_command(tune)
 cli.add_command(sweep_like(run))
-for _command in (train, evaluate, predict, check, compare, history, claim_map, device):
+for _command in (train, evaluate, predict, check, compare, history, claim_map, device, service):
     cli.add_command(_command)

@@ -51,6 +51,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "device": None,
     "backend": Backend.TENSORFLOW,
     "explain": (),
+    "service": "",
 }
 
 
@@ -79,6 +80,7 @@ def make_config(
     _check_phases(config)
     config = _on_backend(config, overrides or {})
     require_possible(config)
+    _check_service(config)
     if config.device:
         return _on_device(config, overrides or {})
     return replace(config, sweep=sweep_plan.parse(swept, config)) if swept else config
@@ -208,6 +210,16 @@ def _check_phases(config: RunConfig) -> None:
             )
 
 
+def _check_service(config: RunConfig) -> None:
+    """A service must have something to do."""
+    used = [name for name in config.variants if variant(name).pipeline.service_workers]
+    if config.service and not used:
+        raise ConfigError(
+            f"--service {config.service}: no variant of this run uses a tf.data service; add one "
+            f"with --variants {','.join((*config.variants, 'service'))}, or leave out --service."
+        )
+
+
 def _on_backend(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
     """The configuration of a run on another backend than TensorFlow, whose steps nobody profiles.
 
@@ -289,6 +301,7 @@ _PARSERS: Mapping[str, Callable[[values.Given], Any]] = {
     "device": device,
     "backend": values.backend,
     "explain": values.variants,
+    "service": values.service,
     "target": values.target,
     "baseline": values.text,
     "candidate": values.text,

@@ -34,6 +34,7 @@ def training_input(
         image_size=asked.image_size,
         seed=asked.seed,
         work=Path(work),
+        service="" if isinstance(asked, StartSpec) else asked.service,
     )
 
 

@@ -16,7 +16,10 @@ from leafmodel.pipelines.spec import Loader, PipelineSpec, axis_text
 
 AXES = tuple(field.name for field in fields(PipelineSpec))
 PIPELINE_AXES = frozenset(
-    {"map_parallelism", "cache", "prefetch", "autotune", "resize", "decode", "delivers"}
+    {
+        *("map_parallelism", "cache", "prefetch", "autotune", "resize", "decode", "delivers"),
+        "service_workers",
+    }
 )
 # These keep images in a form of their own, or read them by other code: no step on the way to
 # another loader.

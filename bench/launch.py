@@ -15,8 +15,11 @@ from bench.config import DEFAULT_SUITE, for_machine, make_config
 from bench.errors import ConfigError
 from bench.executor import ProcessExecutor
 from bench.progress import Progress
-from bench.schema import Shard
+from bench.schema import RunConfig, Shard
 from bench.session import Outcome, Tools
+from bench.store import read
+from bench.variants import variant
+from leafmodel.service.address import require_workers
 
 REPORTS = Path("reports")
 
@@ -33,11 +36,13 @@ def run(given: Mapping[str, Any], command: tuple[str, ...], progress: Progress) 
     tools = real_tools(progress)
     if resume is not None:
         _refuse_beside_resume(options)
+        _require_service(read(Path(resume)).run.config)
         return sweep_session.go_on(session.resume(Path(resume), tools), tools)
     suite = options.pop("suite", DEFAULT_SUITE)
     out, shard_text = options.pop("out", None), options.pop("shard", None)
     config = for_machine(make_config(suite, _seeds_as_blocks(options)), environment.gpus())
     require_installed(config.backend)
+    _require_service(config)
     shard = None if shard_text is None else shards.parse(shard_text, config.blocks)
     folder = Path(out) if out else default_out(suite, datetime.now(UTC), shard)
     ended = session.start(config, folder, ("leafbench", *command), tools, shard)
@@ -59,6 +64,13 @@ def default_out(suite: str, now: datetime, shard: Shard | None = None) -> Path:
     """Where a run goes if nothing is said: `reports/20260102-030405-quick`, a shard `…-2of3`."""
     share = f"-{shard.number}of{shard.of}" if shard else ""
     return REPORTS / f"{now:%Y%m%d-%H%M%S}-{Path(suite).stem}{share}"
+
+
+def _require_service(config: RunConfig) -> None:
+    """Ask a service that the run is to use before anything is begun."""
+    counts = {variant(name).pipeline.service_workers for name in config.variants}
+    for expected in sorted(counts - {0}) if config.service else ():
+        require_workers(config.service, expected)
 
 
 def _seeds_as_blocks(options: Mapping[str, Any]) -> dict[str, Any]:

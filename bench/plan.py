@@ -210,6 +210,7 @@ def _spec(config: RunConfig, entry: _Entry, block: int, position: int, name: str
         device=_device(config, entry, phase.image_size(config.image_size)),
         backend=config.backend,
         execution=entry.execution,
+        service=config.service if entry.pipeline.service_workers else "",
     )
 
 

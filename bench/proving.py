@@ -13,6 +13,7 @@ from bench.store import write_whole
 from leafmodel.errors import LeafmodelError
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.proof import Proof, prove
+from leafmodel.pipelines.service import explained
 from leafmodel.pipelines.spec import PipelineSpec
 
 
@@ -29,7 +30,8 @@ def prove_all(request: ProofRequest, on_proof: Callable[[int, int], None]) -> No
     for number, (name, pipeline) in enumerate(request.pipelines.items(), 1):
         given = training_input(files, request, request.work)
         try:
-            proof = prove(pipeline, given)
+            with explained(pipeline):
+                proof = prove(pipeline, given)
         except LeafmodelError as error:  # the other variants are still to be proved
             proof = Proof((), (_unbuildable(error),), 0)
         record = _record(name, pipeline, proof)

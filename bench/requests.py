@@ -69,6 +69,7 @@ class ProofRequest:
     work: str
     out: str
     backend: Backend = Backend.TENSORFLOW
+    service: str = ""
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,8 @@ class TrialSpec:
     A ceiling trial has the variant name `ceiling_model` or `ceiling_none`, after the place of the
     augmentation (`ceiling_fused` where the model augments in fused form), and a pipeline like that.
     Where the model is not executed as usual, its ceiling's name says so, too.
+    `service` is the address of a tf.data service that runs already, where the pipeline uses one;
+    empty for one that the trial starts for itself.
     `backbone` and `weights` are empty where the phase trains a network from zero.
     With a `device` the trial trains nothing: its real pipeline feeds one that only takes time, and
     its ceiling is that device's own time.
@@ -101,6 +103,7 @@ class TrialSpec:
     device: DeviceTimes | None = None
     backend: Backend = Backend.TENSORFLOW
     execution: Execution = AS_USUAL
+    service: str = ""
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size", "image_size", "timeout_s"):
@@ -340,6 +343,8 @@ class RunConfig:
         sweep: the emulated devices that are tried behind the trials, each a run of its own.
         explain: the variants whose speedup is taken apart; empty: the candidate and the fastest.
         noise_floor: whether every block has the baseline twice.
+        service: address of the tf.data service that variants with `service_workers` use; empty
+            where each trial starts its own.
     """
 
     suite: str
@@ -368,6 +373,7 @@ class RunConfig:
     sweep: SweepSpec | None = None
     explain: tuple[str, ...] = ()
     noise_floor: bool = True
+    service: str = ""
 
 
 @dataclass(frozen=True)

@@ -214,6 +214,7 @@ class _Round:
             work=self.work,
             out=str(self.store.proofs.resolve()),
             backend=config.backend,
+            service=config.service,
         )
 
 

@@ -12,7 +12,8 @@ from bench.backends import Backend
 from bench.errors import ConfigError
 from bench.schema import ProfileMode
 from bench.variants import VARIANTS, variant
-from leafmodel.errors import ModelError
+from leafmodel.errors import ModelError, ServiceError
+from leafmodel.service.address import parse as parse_address
 from leafmodel.training.phases import PHASES, phase
 
 
@@ -93,6 +94,14 @@ def profile(given: Given) -> ProfileMode:
         return ProfileMode(given.value)
     except ValueError as error:
         raise refused(given, f"one of {', '.join(ProfileMode)}") from error
+
+
+def service(given: Given) -> str:
+    """The address of a tf.data service, or a ConfigError."""
+    try:
+        return str(parse_address(text(given)))
+    except ServiceError as error:
+        raise ConfigError(f"{given.where}: {error}") from error
 
 
 def backend(given: Given) -> Backend:

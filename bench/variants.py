@@ -165,6 +165,13 @@ _LISTED = (
         "memory_mapped, delivering bytes to a model that casts and augments in one layer",
     ),
     Variant(
+        "service",
+        PipelineSpec(
+            map_parallelism=ALL_CORES, prefetch=2, augment=Augment.MODEL, service_workers=2
+        ),
+        "in_model, decoded by two worker processes of a tf.data service, here or elsewhere",
+    ),
+    Variant(
         "resident",
         PipelineSpec(loader=Loader.RESIDENT, augment=Augment.MODEL),
         "decoded images held by the device; augmentation in the model; no pipeline at all",

@@ -94,12 +94,14 @@ def _emulate(request: TrialRequest) -> None:
         if is_ceiling:
             return emulation.ceiling(spec, len(given.files))
         from leafmodel.pipelines.build import build
+        from leafmodel.pipelines.service import explained
 
         begin_ns = time.perf_counter_ns()
         pipeline = build(spec.pipeline, given)
         build_ns = time.perf_counter_ns() - begin_ns
         source = emulation.Feed(pipeline.drain, pipeline.callbacks)
-        record = emulation.run(spec, source, lambda done: _announce("epoch", done, spec.epochs))
+        with explained(spec.pipeline):
+            record = emulation.run(spec, source, lambda done: _announce("epoch", done, spec.epochs))
         return replace(
             record,
             build_ns=build_ns,
@@ -180,6 +182,7 @@ def _train(
     """
     from bench.backend_process import devices
     from bench.metering import metering
+    from leafmodel.pipelines.service import explained
     from leafmodel.training.phases import phase
     from leafmodel.training.schedules import plateau
     from leafmodel.training.train import fit
@@ -202,7 +205,8 @@ def _train(
         _epoch_done(0, spec.epochs, planting)
     meter.fit_begins()
     first = [planting.callback] if planting else []
-    fit(trainee, pipeline, epochs=spec.epochs, callbacks=[*first, meter, *schedule, *callbacks])
+    with explained(spec.pipeline):
+        fit(trainee, pipeline, epochs=spec.epochs, callbacks=[*first, meter, *schedule, *callbacks])
     peak_bytes = peak_rss_bytes()  # what comes behind the training is no part of it
     test = _evaluator(trainee.network, given, files.test) if is_training and files.test else None
     return TrialRecord(
@@ -300,11 +304,14 @@ def _drain(pipeline: Any, spec: TrialSpec) -> tuple[int, ...]:
     """Epochs of the pipeline with no model: the loader ceiling. The device's own data has none."""
     if spec.pipeline.is_on_device:
         return ()
+    from leafmodel.pipelines.service import explained
+
     epochs = []
     for _ in range(LOADER_EPOCHS):
         begin_ns = time.perf_counter_ns()
-        for _batch in pipeline.drain():
-            pass
+        with explained(spec.pipeline):
+            for _batch in pipeline.drain():
+                pass
         epochs.append(time.perf_counter_ns() - begin_ns)
     return tuple(epochs)
 

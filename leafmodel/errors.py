@@ -3,6 +3,7 @@
 LeafmodelError
  +-- DataError       the images: a folder, a file, a class, a split
  +-- PipelineError   a pipeline that cannot be built, or is not what its spec says
+ |    +-- ServiceError  a tf.data service that does not answer, or is not what was asked for
  +-- ModelError      a phase, a backbone or a trained model that does not exist or does not fit
       +-- WeightsError  a file of weights that is broken, hostile or of another network
 
@@ -23,6 +24,10 @@ class DataError(LeafmodelError):
 
 class PipelineError(LeafmodelError):
     """A pipeline spec is impossible, or the pipeline built from it is not what the spec says."""
+
+
+class ServiceError(PipelineError):
+    """A tf.data service does not answer, could not begin, or lost what it had begun."""
 
 
 class ModelError(LeafmodelError):

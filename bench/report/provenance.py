@@ -286,6 +286,8 @@ def run_command(config: RunConfig) -> list[str]:
         options["--backend"] = config.backend
     if config.sweep is not None:
         options["--sweep"] = ",".join(config.sweep.steps) or DECLINED
+    if config.service:
+        options["--service"] = config.service
     if config.device is not None:
         options["--device"] = config.device.name
         options.pop("--profile")  # an emulated run has none, and is refused one

@@ -20,7 +20,11 @@ from leafmodel.pipelines.spec import (
     Workers,
 )
 
-_COUNTS: Mapping[str, Mapping[str, int]] = {**NAMED_COUNTS, "feature_passes": {}}
+_COUNTS: Mapping[str, Mapping[str, int]] = {
+    **NAMED_COUNTS,
+    "feature_passes": {},
+    "service_workers": {},
+}
 
 _CHOICES: Mapping[str, type[StrEnum]] = {
     "loader": Loader,

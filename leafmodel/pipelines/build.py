@@ -14,6 +14,7 @@ from leafmodel.pipelines import (
     memory_mapped,
     py_dataset,
     resident,
+    service,
     tf_data,
     torch_loader,
 )
@@ -44,4 +45,6 @@ def build(spec: PipelineSpec, given: PipelineInput) -> Pipeline:
         PipelineError: its loader is not installed, or it cannot be built over these images.
     """
     require_installed(spec)
+    if spec.service_workers:
+        return service.build(spec, given)
     return BUILDERS[spec.loader](spec, given)

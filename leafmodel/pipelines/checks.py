@@ -223,6 +223,7 @@ def hidden_checks(
         for text, there in (
             ("Keras wraps the generator in a prefetch: one Python thread works ahead", wrapped),
             ("tf.data may insert a prefetch and retune it", injects and not made_by_keras),
+            ("each worker of the service keeps batches ready", spec.service_workers > 0),
         )
         if there
     ]
@@ -239,12 +240,35 @@ def hidden_checks(
             ProofStatus.DIFFERS if hidden else ProofStatus.OK,
             "none",
             "; ".join(hidden) or "none",
-            _PREFETCH_REMEDY[made_by_keras] if hidden else "",
+            _prefetch_remedy(spec) if hidden else "",
         ),
     )
 
 
-_PREFETCH_REMEDY = {
-    True: "none: fit() does so for every PyDataset with one worker",
-    False: "options.experimental_optimization.inject_prefetch = False",
-}
+def _prefetch_remedy(spec: PipelineSpec) -> str:
+    if spec.loader is Loader.IMAGE_DATA_GENERATOR:
+        return "none: fit() does so for every PyDataset with one worker"
+    if spec.service_workers:
+        return "none: it is what a tf.data service does"
+    return "options.experimental_optimization.inject_prefetch = False"
+
+
+SHARDING_PROMISE = (
+    "dynamic: each image once while no worker fails; where one does, at most once: none twice, and "
+    "what it had begun is lost, which fails the trial"
+)
+
+
+def service_checks(spec: PipelineSpec) -> tuple[ProofCheck, ...]:
+    """What the tf.data service promises of an epoch, which is less than one process does."""
+    if not spec.service_workers:
+        return ()
+    return (
+        ProofCheck(
+            "sharding promise",
+            ProofStatus.DIFFERS,
+            "each image once, whatever fails",
+            SHARDING_PROMISE,
+            "none: it is what dynamic sharding means; the pipeline counts the images of each epoch",
+        ),
+    )

@@ -39,6 +39,8 @@ class PipelineInput:
         image_size: side of the square that comes out, in pixels.
         seed: of order and augmentation.
         work: a folder for files that a loader needs beside the images (links, for example).
+        service: the address of a tf.data service that runs already; empty for one of the process'
+            own, where a spec has one.
     """
 
     files: Sequence[ImageFile]
@@ -47,6 +49,7 @@ class PipelineInput:
     image_size: int
     seed: int
     work: Path
+    service: str = ""
 
     @property
     def paths(self) -> list[str]:
@@ -81,6 +84,7 @@ class Pipeline:
         drain: one epoch of batches, without a model.
         callbacks: what the pipeline must do while it trains, as Keras callbacks.
         dataset: the tf.data graph to inspect; None where the loader has none.
+        remote: the graph before it that a tf.data service runs; None without one.
         features: for a pipeline that delivers a frozen backbone's output instead of images.
         made_once: what it shares with other trainings; known once the first epoch has begun.
         workers: of a loader whose workers are Python's; None for any other.
@@ -91,6 +95,7 @@ class Pipeline:
     drain: Callable[[], Iterator[Batch]]
     callbacks: Sequence[Any] = field(default=())
     dataset: Any = None
+    remote: Any = None
     features: FeatureStore | None = None
     made_once: Callable[[], MadeOnce | None] = lambda: None
     workers: WorkerFacts | None = None

@@ -21,6 +21,7 @@ from leafmodel.pipelines.checks import (
     form_checks,
     graph_checks,
     hidden_checks,
+    service_checks,
     verdict,
     worker_checks,
 )
@@ -53,12 +54,13 @@ def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
     """Build the pipeline over a sample of the files; check graph, files, pixels, augmentation."""
     sample = replace(given, files=tuple(given.files)[:MOST_FILES])
     pipeline = build(spec, replace(sample, work=given.work / "proof"))
-    dataset = _timed_dataset(spec, given, pipeline)
-    found = stages(dataset) if dataset is not None else ()
+    remote, dataset = _timed_datasets(spec, given, pipeline)
+    found = tuple(stage for part in (remote, dataset) if part is not None for stage in stages(part))
     checks = (
         *graph_checks(spec, found, len(given.files)),
         *worker_checks(spec, pipeline.workers),
         *hidden_checks(spec, dataset, found),
+        *service_checks(spec),
         *form_checks(spec, _resamplings(found, pipeline, given.image_size)),
         *_delivery_checks(spec, pipeline, sample),
         *_file_checks(spec, sample),
@@ -67,8 +69,8 @@ def prove(spec: PipelineSpec, given: PipelineInput) -> Proof:
     return Proof(tuple(map(str, found)), checks, len(sample.files))
 
 
-def _timed_dataset(spec: PipelineSpec, given: PipelineInput, sampled: Pipeline) -> Any:
-    """The data set that `fit` will iterate, to read its graph.
+def _timed_datasets(spec: PipelineSpec, given: PipelineInput, sampled: Pipeline) -> tuple[Any, Any]:
+    """The data set that `fit` will iterate, to read its graph, and what a service runs before it.
 
     Over all files, since a shuffle buffer may cover no more than a sample. For a generator it is
     what Keras makes of it, which is none outside TensorFlow; what lies on the device would fill it,
@@ -76,10 +78,11 @@ def _timed_dataset(spec: PipelineSpec, given: PipelineInput, sampled: Pipeline) 
     """
     if spec.loader in (Loader.IMAGE_DATA_GENERATOR, Loader.PY_DATASET):
         on_tensorflow = keras.backend.backend() == "tensorflow"
-        return PyDatasetAdapter(sampled.source).get_tf_dataset() if on_tensorflow else None
+        return None, PyDatasetAdapter(sampled.source).get_tf_dataset() if on_tensorflow else None
     if spec.is_on_device:
-        return sampled.dataset
-    return build(spec, replace(given, work=given.work / "whole")).dataset
+        return None, sampled.dataset
+    whole = build(spec, replace(given, work=given.work / "whole"))
+    return whole.remote, whole.dataset
 
 
 def _resamplings(found: Sequence[Stage], pipeline: Pipeline, image_size: int) -> int:

@@ -118,6 +118,8 @@ class PipelineSpec:
         decode: how large a JPEG is decoded before it is resized.
         delivers: the type of the images that a batch hands to the model.
         workers: what works in parallel.
+        service_workers: worker processes of a tf.data service that decode; 0 decodes in the process
+            that trains.
 
     Raises:
         PipelineError: the combination cannot exist; the message names the axis to change.
@@ -135,6 +137,7 @@ class PipelineSpec:
     decode: Decode = Decode.FULL
     delivers: Delivers = Delivers.FLOAT32
     workers: Workers = Workers.THREADS
+    service_workers: int = 0
 
     def __post_init__(self) -> None:
         self._check_ranges()
@@ -147,6 +150,7 @@ class PipelineSpec:
         _check_feature_passes(self)
         _check_augment_form(self)
         _check_delivers(self)
+        _check_service(self)
         if not self.autotune and AUTOTUNE in (self.map_parallelism, self.prefetch):
             raise PipelineError(
                 "map_parallelism or prefetch is 'autotune' while autotune is off: "
@@ -154,7 +158,7 @@ class PipelineSpec:
             )
 
     def _check_ranges(self) -> None:
-        for axis in ("map_parallelism", "prefetch", "feature_passes"):
+        for axis in ("map_parallelism", "prefetch", "feature_passes", "service_workers"):
             value, named = getattr(self, axis), axis in NAMED_COUNTS
             if value < (AUTOTUNE if named else 0):
                 choice = ", or 'autotune'" if named else ""
@@ -301,6 +305,25 @@ def _check_delivers(spec: PipelineSpec) -> None:
             f"augment={Augment.PIPELINE} makes float32 images, so they cannot be delivered as "
             f"{Delivers.UINT8}: set delivers={Delivers.FLOAT32}, or augment={Augment.MODEL}."
         )
+
+
+def _check_service(spec: PipelineSpec) -> None:
+    """A graph that goes to another process takes no layers along; a cache there ends with it."""
+    possible: Mapping[str, tuple[object, ...]] = {
+        "loader": (Loader.TF_DATA,),
+        "cache": (Cache.NONE,),
+        "augment": (Augment.MODEL, Augment.NONE),
+        "autotune": (False,),
+    }
+    for axis, allowed in possible.items():
+        found = getattr(spec, axis)
+        if spec.service_workers and found not in allowed:
+            choices = " or ".join(axis_text(axis, value) for value in allowed)
+            raise PipelineError(
+                f"service_workers={spec.service_workers} cannot have "
+                f"{axis}={axis_text(axis, found)}: the service's processes read and decode, image "
+                f"by image, and nothing else; set {axis}={choices}, or service_workers=0."
+            )
 
 
 _PYTHON = (Loader.PY_DATASET, Loader.GRAIN, Loader.GRAIN_DIRECTORY, Loader.TORCH)

@@ -22,6 +22,7 @@ TRAINING_MODULES = {
     "bench/recorder.py",
     "bench/timing.py",
     "bench/profiling.py",
+    "bench/service_commands.py",
 }
 WITHOUT_TENSORFLOW = (
     "leafmodel.data.",
@@ -35,6 +36,7 @@ WITHOUT_TENSORFLOW = (
     "leafmodel.pipelines.facts",
     "leafmodel.pipelines.python_rules",
     "leafmodel.pipelines.spec",
+    "leafmodel.service.address",
     "leafmodel.training.checkpoints",
     "leafmodel.training.execution",
     "leafmodel.training.history",

@@ -22,7 +22,7 @@ def test_the_listed_variants() -> None:
         *("default", "plain", "parallel", "prefetch", "cache", "cache_prefetch"),
         *("in_model", "in_model_cache", "fused_model", "fused_pipeline", "fused_cache"),
         *("uint8_model", "decode_to_target", "file_cache", "memory_mapped", "memory_mapped_fused"),
-        *("resident", "feature_cache", "keras_stock", "autotuned", "autotuned_cache"),
+        *("service", "resident", "feature_cache", "keras_stock", "autotuned", "autotuned_cache"),
         *("py_dataset", "py_dataset_processes", "grain", "grain_processes", "grain_keras"),
         "torch_loader",
     ]
@@ -50,6 +50,7 @@ def test_the_listed_variants() -> None:
         ("in_model", "decode_to_target", {"decode": Decode.TARGET}),
         ("in_model_cache", "file_cache", {"cache": Cache.FILE}),
         ("in_model", "memory_mapped", {"loader": Loader.MEMORY_MAPPED}),
+        ("in_model", "service", {"service_workers": 2}),
     ],
 )
 def test_neighbours_differ_on_one_axis(one: str, other: str, axes: dict[str, object]) -> None:
@@ -84,6 +85,9 @@ def test_a_variant_by_its_axes() -> None:
         ("in_model+cache=ram", "cache must be one of none, decoded, file"),
         ("plain+delivers=uint8", "augment=pipeline makes float32.*set delivers=float32"),
         ("default+augment_form=fused", "SciPy, which resamples once already.*augment_form=stock"),
+        ("cache+service_workers=2", "service_workers=2 cannot have cache=decoded.*set cache=none"),
+        ("prefetch+service_workers=2", "cannot have augment=pipeline.*set augment=model or none"),
+        ("default+service_workers=2", "cannot have loader=image_data.*or service_workers=0"),
         ("resident+cache=decoded", "cannot have cache=decoded.*set cache=none"),
     ],
 )
