@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 _port = click.option(
@@ -30,6 +32,7 @@ def service() -> None:
 )
 def dispatcher(port: int, work: str) -> None:
     """Start the dispatcher, which tells workers what to do; Ctrl-C or SIGTERM ends it."""
+    _quieten_tensorflow()
     from leafmodel.service import server
 
     def announce(started: object) -> None:
@@ -63,6 +66,7 @@ def worker(of: str, port: int, host: str) -> None:
     It reads the images under the paths that they have where the model trains, so these must exist
     on this machine too: on a shared disk, or as copies in the same place.
     """
+    _quieten_tensorflow()
     from leafmodel.service import server
 
     def announce(_started: object) -> None:
@@ -70,3 +74,8 @@ def worker(of: str, port: int, host: str) -> None:
         click.echo(NOT_PROTECTED.strip(), err=True)
 
     server.serve(lambda: server.worker(of, port, host), announce)
+
+
+def _quieten_tensorflow() -> None:
+    """Before its import: what it tells of the processor and of ports is not for users."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
