@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import tensorflow as tf
 
@@ -83,16 +83,21 @@ def port_of(dispatch_server: Any) -> int:
     return int(dispatch_server.target.rpartition(":")[2])
 
 
-def serve(start: Callable[[], Any], announce: Callable[[Any], None]) -> None:
+def serve(start: Callable[[], Any], announce: Callable[[Any], None]) -> NoReturn:
     """Start a server, announce it, and keep it until SIGINT, SIGTERM or SIGHUP asks for its end.
 
     The signals are blocked first, so that TensorFlow's threads block them too and `sigwait` alone
-    takes them.
+    takes them. The process then ends with status 0 at once: a journal is written as it goes, and
+    TensorFlow takes seconds to take a server down.
+
+    Raises:
+        ServiceError: as `start` does.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     server = start()
     announce(server)
     signal.sigwait(_ENDING)
+    _leave()
 
 
 def main(of: str) -> int:
@@ -104,7 +109,13 @@ def main(of: str) -> int:
         return 2
     while server and sys.stdin.buffer.read(1):
         pass
-    os._exit(0)  # nothing is kept; TensorFlow takes seconds to take its server down
+    _leave()
+
+
+def _leave() -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
