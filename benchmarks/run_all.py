@@ -26,6 +26,7 @@ def main() -> int:
         ["meter_accuracy.py"],
         ["help_time.py"],
         ["report_time.py"],
+        ["fused_augmentation.py"],
         ["profiling_overhead.py"],
         ["profiling_overhead.py", "--variant", "in_model"],
         ["profile_reading.py"],
