@@ -31,6 +31,7 @@ from leafmodel.service.server import PROTOCOL
 
 REQUESTS_A_WORKER = 2  # batches asked for ahead of need
 _MISSING = re.compile(r"expected to contain (\d+) elements but contained only (\d+)")
+_UNLIKE = re.compile(r"server is running version (\d+), while the client is running version (\d+)")
 
 Remote = Callable[[NDArray[np.int64]], Any]
 
@@ -126,7 +127,8 @@ def explained(spec: PipelineSpec) -> Iterator[None]:
     """Errors that reach whoever iterates the pipeline of `spec`, as sentences.
 
     Raises:
-        PipelineError: an epoch lacks images, or a worker cannot read a file.
+        PipelineError: an epoch lacks images, a worker cannot read a file, or the service is of
+            another version.
     """
     try:
         yield
@@ -139,14 +141,27 @@ def explained(spec: PipelineSpec) -> Iterator[None]:
             "readable for the user who started it."
         ) from error
     except tf.errors.OpError as error:
-        missing = _MISSING.search(str(error))
-        if missing is None or not spec.service_workers:
+        sentence = _sentence(str(error)) if spec.service_workers else ""
+        if not sentence:
             raise
-        raise PipelineError(
+        raise PipelineError(sentence) from error
+
+
+def _sentence(said: str) -> str:
+    """What an error of TensorFlow's means for a service's user; empty if it is about others."""
+    if missing := _MISSING.search(said):
+        return (
             f"Expected {missing[1]} images in an epoch, found {missing[2]}: a worker of the "
             "tf.data service ended with some of them. Dynamic sharding repeats none and gives none "
             "back: start the worker again, and run again."
-        ) from error
+        )
+    if unlike := _UNLIKE.search(said):
+        return (
+            f"Expected a tf.data service of version {unlike[2]}, that of the TensorFlow here "
+            f"({tf.__version__}), found version {unlike[1]}: install the same TensorFlow where the "
+            "service runs, and start its parts again."
+        )
+    return ""
 
 
 def _first_line(error: tf.errors.OpError) -> str:

@@ -92,6 +92,23 @@ def test_an_epoch_that_lacks_images_says_how_many() -> None:
         _five_of_seven()
 
 
+def test_a_service_of_another_tensorflow_is_told_by_its_version() -> None:
+    said = (
+        "Version mismatch with tf.data service server. The server is running version 8, while the "
+        "client is running version 9. Please ensure that the client and server side are alike."
+    )
+    with (
+        pytest.raises(PipelineError, match=rf"of version 9, .*{tf.__version__}.*found version 8: "),
+        service.explained(SPEC),
+    ):
+        raise tf.errors.UnknownError(None, None, f"FailedPreconditionError: {said}")
+
+
+def test_errors_of_the_service_without_a_sentence_stay_what_they_are() -> None:
+    with pytest.raises(tf.errors.ResourceExhaustedError), service.explained(SPEC):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+
 def test_errors_of_other_pipelines_are_left_alone() -> None:
     with (
         pytest.raises(tf.errors.OpError, match="expected to contain 7"),
