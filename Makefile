@@ -66,8 +66,7 @@ lint: $(INSTALLED) ## ruff (lint and format) and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy benchmarks/*.py
-	$(BIN)/mypy --explicit-package-bases benchmarks/gate_campaign/*.py
+	$(BIN)/mypy --explicit-package-bases benchmarks/*.py benchmarks/gate_campaign/*.py
 
 format: $(INSTALLED) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,6 @@
 """Our loaders against what people would use instead: same files, same cores, same work.
 
-    python benchmarks/loaders.py [--data data/leaves] [--out reports/loaders] [--readme]
+    python -m benchmarks.loaders [--data data/leaves] [--out reports/loaders] [--readme]
 
 Two ordinary runs, each variant in every block, go to `OUT/alone` and `OUT/training`: one against an
 emulated device that takes no time, which leaves the loader alone, and one that trains the claim's
@@ -28,13 +28,13 @@ from bench.schema import TrialRecord
 from bench.stats import Interval
 from bench.store import StoredRun, read
 from bench.variants import VARIANTS, variant
+from benchmarks.readme_section import README, Section
 from leafmodel.errors import LeafmodelError
 from leafmodel.pipelines.extras import lacking
 from leafmodel.pipelines.spec import Cache
 
 HERE = Path(__file__).parent
-README = HERE / "README.md"
-BEGIN, END = "<!-- loaders: made by loaders.py -->", "<!-- end of loaders -->"
+SECTION = Section("<!-- loaders: made by loaders.py -->", "<!-- end of loaders -->")
 OURS = ("in_model", "in_model_cache")
 ALTERNATIVES = (
     *("autotuned", "autotuned_cache", "keras_stock", "py_dataset", "py_dataset_processes"),
@@ -91,7 +91,7 @@ def main() -> int:
         return 2
     print(text)
     if given.readme:
-        README.write_text(replaced(README.read_text(encoding="utf-8"), text), encoding="utf-8")
+        SECTION.write(text)
     return 0
 
 
@@ -181,10 +181,11 @@ def _reference(name: str, ours: Sequence[str]) -> str:
 
 def _row(name: str, base: str, alone: Measured, training: Measured) -> list[str]:
     drained, trained = alone.find(name), training.find(name)
+    epoch = drained.steady_epoch_s if drained else None
     cached = ", cached" if variant(name).pipeline.cache is not Cache.NONE else ""
     return [
         f"`{name}`{cached}",
-        _rate(drained),
+        formats.rate_interval(drained.images if drained else 0, epoch),
         _speed(alone, base, name),
         formats.seconds_interval(trained.steady_epoch_s if trained else None),
         _speed(training, base, name),
@@ -192,32 +193,8 @@ def _row(name: str, base: str, alone: Measured, training: Measured) -> list[str]
     ]
 
 
-def _rate(drained: VariantResult | None) -> str:
-    epoch = drained.steady_epoch_s if drained else None
-    if drained is None or epoch is None:
-        return formats.NOTHING
-    rate = formats.rate(drained.images / epoch.median)
-    if epoch.low is None or epoch.high is None:
-        return f"{rate} (no interval)"
-    low, high = (formats.rate(drained.images / end) for end in (epoch.high, epoch.low))
-    return f"{rate} ({low} to {high})"
-
-
 def _speed(measured: Measured, base: str, name: str) -> str:
     return "1 (ours)" if base == name else formats.times_interval(measured.speed(base, name))
-
-
-def replaced(text: str, made: str) -> str:
-    """The README with what was made between its marks.
-
-    Raises:
-        BenchError: the marks are not there.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise BenchError(f"Expected the lines {BEGIN!r} and {END!r} in {README.name}.")
-    return f"{before}{BEGIN}\n\n{made}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

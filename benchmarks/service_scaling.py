@@ -1,6 +1,6 @@
 """The tf.data service on this machine: from one worker to four, and with a worker that is killed.
 
-    python benchmarks/service_scaling.py [--data DIR] [--out reports/service-scaling] [--readme]
+    python -m benchmarks.service_scaling [--data DIR] [--out reports/service-scaling] [--readme]
 
 (a) An ordinary run against an emulated device, `in_model` and the variant `service` with 1 to 4
 workers, each worker one image after the other, every one in every block; behind its epochs each
@@ -26,13 +26,14 @@ from bench.errors import BenchError
 from bench.progress import shown
 from bench.report import formats
 from bench.schema import TrialStatus
-from bench.stats import BlockTimes, Interval
+from bench.stats import BlockTimes
 from bench.store import read
+from benchmarks.readme_section import README, Section
 from leafmodel.errors import LeafmodelError
 
 HERE = Path(__file__).parent
-README, RAW = HERE / "README.md", HERE / "service_scaling.json"
-BEGIN, END = "<!-- service: made by service_scaling.py -->", "<!-- end of service -->"
+RAW = HERE / "service_scaling.json"
+SECTION = Section("<!-- service: made by service_scaling.py -->", "<!-- end of service -->")
 ALONE = "in_model+map_parallelism=1"
 WORKERS = (1, 2, 3, 4)
 SERVED = tuple(f"service+map_parallelism=1+service_workers={count}" for count in WORKERS)
@@ -59,7 +60,7 @@ def main() -> int:
     text = section(raw)
     print(text)
     if given.readme:
-        README.write_text(replaced(README.read_text(encoding="utf-8"), text), encoding="utf-8")
+        SECTION.write(text)
     return 0
 
 
@@ -162,7 +163,7 @@ def _row(trials: Sequence[dict[str, Any]], name: str) -> list[str]:
     cells = []
     for key in ("steady_s", "loader_s"):
         times, one = _times(trials, name, key), _times(trials, SERVED[0], key)
-        rate = _rate(stats.level(times), trials[0]["images"])
+        rate = formats.rate_interval(trials[0]["images"], stats.level(times))
         faster = "1" if name == SERVED[0] else formats.times_interval(stats.ratio(one, times))
         cells += [rate, faster]
     served = name.rpartition("=")[2]
@@ -177,15 +178,6 @@ def _times(trials: Sequence[dict[str, Any]], name: str, key: str) -> tuple[Block
     )
 
 
-def _rate(epoch: Interval | None, images: int) -> str:
-    if epoch is None:
-        return formats.NOTHING
-    rate = formats.rate(images / epoch.median)
-    if epoch.low is None or epoch.high is None:
-        return f"{rate} (no interval)"
-    return f"{rate} ({formats.rate(images / epoch.high)} to {formats.rate(images / epoch.low)})"
-
-
 def _kill_row(kills: Sequence[dict[str, Any]]) -> list[str]:
     slowest = formats.seconds(max(kill["after_kill_s"] for kill in kills))
     ended = all(kill["ended"] for kill in kills)
@@ -197,19 +189,6 @@ def _kill_row(kills: Sequence[dict[str, Any]]) -> list[str]:
         "yes" if ended else "no",
         f"at most {slowest}" if ended else f"given up after {slowest}",
     ]
-
-
-def replaced(text: str, made: str) -> str:
-    """The README with what was made between its marks.
-
-    Raises:
-        BenchError: the marks are not there.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise BenchError(f"Expected the lines {BEGIN!r} and {END!r} in {README.name}.")
-    return f"{before}{BEGIN}\n\n{made}\n\n{END}{after}"
 
 
 if __name__ == "__main__":

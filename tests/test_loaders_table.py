@@ -9,6 +9,7 @@ from bench.results import compute
 from bench.schema import ClaimSpec
 from bench.variants import VARIANTS
 from benchmarks import loaders
+from benchmarks.readme_section import README
 from tests.bench.samples import run_record, trial_records
 
 OURS = ("in_model", "in_model_cache")
@@ -51,10 +52,10 @@ def test_what_two_blocks_cannot_say_is_not_said() -> None:
 
 
 def test_the_section_of_the_readme_is_replaced_and_nothing_else() -> None:
-    before = f"above\n{loaders.BEGIN}\nold\n{loaders.END}\nbelow\n"
-    after = loaders.replaced(before, "new")
-    assert after == f"above\n{loaders.BEGIN}\n\nnew\n\n{loaders.END}\nbelow\n"
-    assert loaders.replaced(after, "new") == after
+    before = f"above\n{loaders.SECTION.begin}\nold\n{loaders.SECTION.end}\nbelow\n"
+    after = loaders.SECTION.replaced(before, "new")
+    assert after == f"above\n{loaders.SECTION.begin}\n\nnew\n\n{loaders.SECTION.end}\nbelow\n"
+    assert loaders.SECTION.replaced(after, "new") == after
     with pytest.raises(BenchError, match="Expected the lines"):
-        loaders.replaced("no marks", "new")
-    assert loaders.BEGIN in loaders.README.read_text(encoding="utf-8")
+        loaders.SECTION.replaced("no marks", "new")
+    assert loaders.SECTION.begin in README.read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks import service_scaling
+from benchmarks.readme_section import README
 
 
 def _trials(variant: str, epoch_s: float) -> list[dict[str, Any]]:
@@ -41,3 +42,8 @@ def test_every_mode_has_its_row_with_what_was_lost_and_repeated() -> None:
     assert _row(made, "| 2 of the service").count("2.00x") == 2
     assert "| 2 | 1,200 | 7 | 0 | yes | at most 7.50 s |" in _row(made, "| dynamic")
     assert "| 1 | 600 | 0 | 700 | yes |" in _row(made, "| off")
+
+
+def test_the_readme_has_the_marks_of_the_section() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert service_scaling.SECTION.replaced(text, "new") != text

@@ -81,6 +81,16 @@ def rate(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
+def rate_interval(images: int, epoch: Interval | None) -> str:
+    """`1,204 (1,150 to 1,260)`: the images/s of an epoch of so many images."""
+    if epoch is None:
+        return NOTHING
+    if epoch.low is None or epoch.high is None:
+        return f"{rate(images / epoch.median)} (no interval)"
+    middle, low, high = (rate(images / end) for end in (epoch.median, epoch.high, epoch.low))
+    return f"{middle} ({low} to {high})"
+
+
 def target(value: float) -> str:
     """A claim's target: `7`, `1.5`."""
     return f"{value:g}"

@@ -58,3 +58,9 @@ def test_shares_and_sizes():
 def test_a_name_cannot_break_a_table():
     text = formats.table(["a|b", "n"], [["x|y\nz", "1"]])
     assert text == "| a\\|b | n |\n|:--|--:|\n| x\\|y z | 1 |"
+
+
+def test_a_rate_is_highest_where_its_epoch_is_shortest() -> None:
+    assert formats.rate_interval(600, Interval(0.5, 0.4, 0.6, 3)) == "1,200 (1,000 to 1,500)"
+    assert formats.rate_interval(600, Interval(0.5, None, None, 2, "few")) == "1,200 (no interval)"
+    assert formats.rate_interval(600, None) == formats.NOTHING
