@@ -2,17 +2,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import sys
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import psutil
 import pytest
 
 from bench import tensorboard_server as server
@@ -21,6 +16,7 @@ from bench.codec import encode
 from bench.errors import BenchError, ConfigError, StoreError
 from bench.profile_schema import ProfileFailure, ProfileFailureKind, ProfileRecord
 from bench.tensorboard_server import View
+from bench.tensorboard_tools import Tools
 from tests.bench.profile_samples import profile_record
 from tests.bench.samples import run_record, trial_records
 
@@ -66,7 +62,7 @@ def serve(
     folder: Path, board: FakeBoard, variant: str | None = None, port: int | None = None, **has: bool
 ) -> View:
     shown: list[View] = []
-    tools = server.Tools(
+    tools = Tools(
         has_tensorboard=lambda: has.get("tensorboard", True),
         has_profile_page=lambda: has.get("profile_page", True),
         port=lambda wanted: wanted or 4321,
@@ -249,68 +245,6 @@ def test_a_tensorboard_that_never_answers_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"did not answer in 180 s"):
         serve(stored(tmp_path / "run"), board)
     assert board.closed
-
-
-def test_a_port_that_is_taken_is_refused() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        number = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"Port {number} cannot be used"):
-            server.free_port(number)
-    assert server.free_port(number) == number
-    assert not server._answers(number)
-    assert server.free_port(None) > 0
-
-
-def test_a_process_ends_with_all_that_it_started() -> None:
-    program = (
-        "import subprocess, sys, time\n"
-        "inner = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print(inner.pid, flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    with closing(server.Process([sys.executable, "-c", program])) as child:
-        inner = int(until(child.said))
-        assert child.status() is None
-    assert child.status() == -signal.SIGTERM
-    until(lambda: not running(inner))
-
-
-def test_a_process_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "GRACE_S", 0.1)
-    program = (
-        "import signal, time\n"
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "print('deaf', flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    with closing(server.Process([sys.executable, "-c", program])) as child:
-        until(child.said)
-    assert child.status() == -signal.SIGKILL
-
-
-def test_only_the_end_of_a_long_output_is_kept() -> None:
-    child = server.Process([sys.executable, "-c", "print(*range(100), sep='\\n')"])
-    until(lambda: child.status() is not None)
-    assert child.said().splitlines() == [str(n) for n in range(88, 100)]
-    child.close()
-
-
-def until(ready: Callable[[], Any]) -> Any:
-    """The first answer that is true."""
-    deadline = time.monotonic() + 20
-    while not (found := ready()):
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.01)
-    return found
-
-
-def running(process: int) -> bool:
-    try:
-        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 class TestCommandLine:
