@@ -63,7 +63,20 @@ class PythonImages:
 def python_images(spec: PipelineSpec, given: PipelineInput) -> PythonImages:
     """The given images, augmented if the spec says that the pipeline does."""
     augments = spec.augment is Augment.PIPELINE
+    _import_readers(augments=augments)
     return PythonImages(tuple(given.paths), tuple(given.labels), given.image_size, augments)
+
+
+def _import_readers(*, augments: bool) -> None:
+    """Import what reads an image before any worker is forked.
+
+    Pillow imports the reader of a format with the first file of it. A process forked while another
+    thread is within that import waits for ever for the module's lock.
+    """
+    Image.init()
+    _opencv()
+    if augments:
+        from leafmodel.augment import image_data_generator  # noqa: F401
 
 
 class Epochs:

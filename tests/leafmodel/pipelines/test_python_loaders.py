@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +53,35 @@ def test_an_order_has_every_number_once_and_is_seeded(images: int, seed: int) ->
     assert first != second
     assert Epochs(images, seed).order() == first
     assert len(epochs) == images
+
+
+_BUILDS = """
+import sys
+from pathlib import Path
+from leafmodel.pipelines.pipeline import PipelineInput
+from leafmodel.pipelines.python_images import python_images
+from bench.variants import VARIANTS
+from leafmodel.pipelines.spec import Augment
+spec = VARIANTS["py_dataset_processes"].pipeline.evolve(augment=Augment(sys.argv[1]))
+python_images(spec, PipelineInput([], [], 32, 64, 1, Path()))
+print(*sorted(sys.modules))
+"""
+
+
+@pytest.mark.parametrize(
+    ("augment", "needed"),
+    [
+        ("none", {"PIL.JpegImagePlugin", "PIL.PngImagePlugin", "cv2"}),
+        ("pipeline", {"PIL.JpegImagePlugin", "leafmodel.augment.image_data_generator"}),
+    ],
+)
+def test_what_reads_an_image_is_imported_before_a_worker_is_forked(
+    augment: str, needed: set[str]
+) -> None:
+    """A fork within another thread's first import of a reader hung a trial for ever."""
+    command = [sys.executable, "-c", _BUILDS, augment]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    assert needed <= set(done.stdout.split())
 
 
 @pytest.mark.parametrize("name", QUICK)
