@@ -82,6 +82,11 @@ class AccuracyDifference:
         """Whether less accuracy is certain, also after looking at so many differences."""
         return self.together.high is not None and self.together.high < 0
 
+    @property
+    def is_gain(self) -> bool:
+        """Whether more accuracy is certain, also after looking at so many differences."""
+        return self.together.low is not None and self.together.low > 0
+
 
 def race(
     phase: str,

@@ -81,25 +81,38 @@ def points(found: AccuracyDifference) -> str:
 
 
 def _words(results: RunResults) -> str:
+    return (
+        f"{_verdict(results)} In brackets behind an accuracy: what the number of images allows "
+        "(Wilson); trials share these images, so more trials do not narrow it. *Against* the "
+        "baseline: percentage points after equal epochs, by pairs of trials with one seed, mean "
+        f"and 95% interval over seeds.{_original(results)}"
+    )
+
+
+def _verdict(results: RunResults) -> str:
+    """Whether accuracy was lost, or won, with intervals that hold for all differences at once."""
     losses = [item for item in results.differences if item.is_loss]
+    gains = [item for item in results.differences if item.is_gain]
     known = [item for item in results.differences if item.difference.low is not None]
     if losses:
-        named = "; ".join(f"{_where(results, item)}: {points(item)}" for item in losses)
-        says = f"**Accuracy was lost**, beyond what seeds explain: {named}."
-    elif known:
-        says = (
-            "No variant is shown to lose accuracy against the baseline: with intervals that hold "
-            f"for all {len(known)} differences at once, the spread between seeds can explain each "
-            f"of them. {_blindness(known)}"
-        )
-    else:
-        says = "Whether a variant lost accuracy cannot be told from so few seeds."
+        return f"**Accuracy was lost**, beyond what seeds explain: {_named(results, losses)}."
+    if not known:
+        return "Whether a variant lost accuracy cannot be told from so few seeds."
+    says = "No variant is shown to lose accuracy against the baseline"
+    holding = f"with intervals that hold for {_all(len(known))} at once"
+    if gains:
+        return f"{says}; more, {holding}, was reached by {_named(results, gains)}."
     return (
-        f"{says} In brackets behind an accuracy: what the number of images allows (Wilson); trials "
-        "share these images, so more trials do not narrow it. *Against* the baseline: percentage "
-        "points after equal epochs, by pairs of trials with one seed, mean and 95% interval over "
-        f"seeds.{_original(results)}"
+        f"{says}: {holding}, the spread between seeds can explain each of them. {_blindness(known)}"
     )
+
+
+def _all(differences: int) -> str:
+    return "the one difference" if differences == 1 else f"all {differences} differences"
+
+
+def _named(results: RunResults, differences: Sequence[AccuracyDifference]) -> str:
+    return "; ".join(f"{_where(results, item)}: {points(item)}" for item in differences)
 
 
 def _original(results: RunResults) -> str:

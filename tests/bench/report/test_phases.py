@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bench.learning import AccuracyDifference
 from bench.report import learning, phase_figures, phases
 from bench.report.markdown import markdown
 from bench.results import RunResults, compute
 from bench.schema import StartRecord, StartSpec
+from bench.stats import Interval
 from tests.bench import samples
 from tests.bench.samples import data_summary, proof_records, run_record, trial_record
 
@@ -103,6 +105,28 @@ def test_accuracy_says_what_trials_began_with_and_what_is_unaugmented() -> None:
     assert "simple CNN 59.8%" in text
     assert "may not be compared" in text
     assert "80.0% (67.0% to 88.8%)" in text  # Wilson, 40 of 50 test images
+
+
+def test_a_gain_beyond_chance_is_not_said_to_be_chance() -> None:
+    gain = _difference(0.010, 0.074, 0.139)
+    text = learning.accuracy(replace(results(), differences=(gain,)))
+    assert (
+        "No variant is shown to lose accuracy against the baseline; more, with intervals that hold "
+        "for the one difference at once, was reached by in_model (cnn): +7.4 points (+1.0 to +13.9)"
+    ) in text
+    assert "can explain" not in text
+
+
+def test_a_difference_within_chance_says_what_loss_it_would_have_hidden() -> None:
+    unclear = _difference(-0.03, 0.01, 0.05)
+    text = learning.accuracy(replace(results(), differences=(unclear, unclear)))
+    assert "hold for all 2 differences at once, the spread between seeds can explain each" in text
+    assert "a loss of 4 points would have gone unseen" in text
+
+
+def _difference(low: float, median: float, high: float) -> AccuracyDifference:
+    found = Interval(median, low, high, 6)
+    return AccuracyDifference("cnn", "default", "in_model", 7, found, found, 1)
 
 
 def test_an_accuracy_that_nobody_reached_is_said_so() -> None:
