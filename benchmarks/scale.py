@@ -123,8 +123,8 @@ def section(runs: Sequence[Mapping[str, Any]]) -> str:
         [
             f"{runs[0]['machine']}; {', '.join(counts)} images, of which "
             f"{', '.join(format(run['trained'], ',') for run in runs)} are trained on, at "
-            f"{runs[0]['image_size']} px, in batches of 32; the device: {DEVICE}, 1,250 images/s. One epoch each, the first one: "
-            "no intervals. Milliseconds an image:",
+            f"{runs[0]['image_size']} px, in batches of 32; the device: {DEVICE}, 1,250 "
+            "images/s. One epoch each, the first one: no intervals. Milliseconds an image:",
             formats.table(
                 (
                     "variant",
