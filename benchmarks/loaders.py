@@ -17,17 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import launch, stats
+from bench import stats
 from bench.compare import block_times
-from bench.errors import BenchError
+from bench.errors import EXIT_USAGE, BenchError
 from bench.measures import VariantResult
-from bench.progress import Progress, shown
+from bench.progress import shown
 from bench.report import formats
 from bench.results import RunResults, compute
 from bench.schema import TrialRecord
 from bench.stats import Interval
-from bench.store import StoredRun, read
-from bench.variants import VARIANTS, variant
+from bench.store import StoredRun
+from bench.variants import variant
+from benchmarks.ordinary_run import made
 from benchmarks.readme_section import README, Section
 from leafmodel.errors import LeafmodelError
 from leafmodel.pipelines.extras import lacking
@@ -81,14 +82,14 @@ def main() -> int:
     present = [name for name in names if name not in absent]
     try:
         with shown() as progress:
-            for part, options in (("alone", ALONE), ("training", TRAINING)):
-                _run(given.out / part, _options(given, present, options), progress)
-        text = section(
-            _measured(given.out / "alone"), _measured(given.out / "training"), given.ours
-        )
+            alone, training = (
+                _measured(made(given.out / part, _options(given, present, options), progress))
+                for part, options in (("alone", ALONE), ("training", TRAINING))
+            )
     except (BenchError, LeafmodelError) as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code if isinstance(error, BenchError) else EXIT_USAGE
+    text = section(alone, training, given.ours)
     print(text)
     if given.readme:
         SECTION.write(text)
@@ -130,19 +131,7 @@ def _options(
     }
 
 
-def _run(folder: Path, options: Mapping[str, Any], progress: Progress) -> None:
-    if (folder / "run.json").exists():
-        launch.run({"resume": str(folder)}, (), progress)
-        return
-    flags = {"target": "claim"}
-    command = [
-        f"--{flags.get(key, key.replace('_', '-'))}={value}" for key, value in options.items()
-    ]
-    launch.run({**options, "out": str(folder)}, ("run", *command), progress)
-
-
-def _measured(folder: Path) -> Measured:
-    stored: StoredRun = read(folder)
+def _measured(stored: StoredRun) -> Measured:
     results = compute(stored.run, stored.trials, stored.proofs, stored.profiles)
     return Measured(results, stored.trials)
 
@@ -151,7 +140,7 @@ def section(alone: Measured, training: Measured, ours: Sequence[str]) -> str:
     """The table, and the sentences that it needs."""
     names = alone.results.run.config.variants
     rows = [_row(name, _reference(name, ours), alone, training) for name in names]
-    summaries = "\n".join(f"- `{name}`: {VARIANTS[name].summary}" for name in names)
+    summaries = "\n".join(f"- `{name}`: {variant(name).summary}" for name in names)
     return f"{_heading(alone, training)}\n\n{formats.table(HEADER, rows)}\n\n{summaries}"
 
 

@@ -20,14 +20,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import launch
 from bench.compare import NS_PER_S
-from bench.errors import BenchError
-from bench.progress import Progress, shown
+from bench.errors import EXIT_USAGE, BenchError
+from bench.progress import shown
 from bench.report import formats
 from bench.schema import TrialKind, TrialStatus
-from bench.store import StoredRun, read
+from bench.store import StoredRun
 from bench.variants import VARIANTS
+from benchmarks.ordinary_run import made
 from benchmarks.readme_section import README, Section
 from leafmodel.errors import LeafmodelError
 from leafmodel.pipelines.extras import lacking
@@ -46,12 +46,13 @@ def main() -> int:
     try:
         names = _present()
         with shown() as progress:
-            for size in given.sizes:
-                _run(given, size, names, progress)
-        runs = [_plain(read(given.out / str(size))) for size in given.sizes]
+            runs = [
+                _plain(made(given.out / str(size), _options(given.data, size, names), progress))
+                for size in given.sizes
+            ]
     except (BenchError, LeafmodelError) as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code if isinstance(error, BenchError) else EXIT_USAGE
     RAW.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
     text = section(runs)
     print(text)
@@ -78,20 +79,15 @@ def _present() -> list[str]:
     return [name for name in able if name not in absent]
 
 
-def _run(given: argparse.Namespace, size: int, names: Sequence[str], progress: Progress) -> None:
-    folder = given.out / str(size)
-    if (folder / "run.json").exists():
-        launch.run({"resume": str(folder)}, (), progress)
-        return
-    options: dict[str, Any] = {
+def _options(data: str, size: int, names: Sequence[str]) -> dict[str, Any]:
+    """What `leafbench run` is told."""
+    return {
         "suite": str(SUITE),
-        "data": given.data,
+        "data": data,
         "variants": ",".join(names),
         "images": size,
         "device": DEVICE,
     }
-    command = [f"--{key}={value}" for key, value in options.items()]
-    launch.run({**options, "out": str(folder)}, ("run", *command), progress)
 
 
 def _plain(stored: StoredRun) -> dict[str, Any]:

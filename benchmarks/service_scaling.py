@@ -20,14 +20,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import launch, stats
+from bench import stats
 from bench.compare import NS_PER_S, steady_epochs
-from bench.errors import BenchError
+from bench.errors import EXIT_USAGE, BenchError
 from bench.progress import shown
 from bench.report import formats
 from bench.schema import TrialStatus
 from bench.stats import BlockTimes
-from bench.store import read
+from benchmarks.ordinary_run import made
 from benchmarks.readme_section import README, Section
 from leafmodel.errors import LeafmodelError
 
@@ -53,7 +53,7 @@ def main() -> int:
         trials = _scaling(given)
     except (BenchError, LeafmodelError) as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code if isinstance(error, BenchError) else EXIT_USAGE
     kept = json.loads(RAW.read_text(encoding="utf-8")) if given.keep_kills else None
     raw = {**trials, "kills": kept["kills"] if kept else _kills(given)}
     RAW.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
@@ -93,14 +93,8 @@ def _scaling(given: argparse.Namespace) -> dict[str, Any]:
         "image_size": 256,
         "device": DEVICE,
     }
-    whole = (folder / "run.json").exists()
     with shown() as progress:
-        launch.run(
-            {"resume": str(folder)} if whole else {**options, "out": str(folder)},
-            ("run", *(f"--{key.replace('_', '-')}={value}" for key, value in options.items())),
-            progress,
-        )
-    stored = read(folder)
+        stored = made(folder, options, progress)
     trials = [
         {
             "variant": trial.spec.variant,
