@@ -36,7 +36,7 @@ from leafmodel.pipelines.spec import Cache
 
 HERE = Path(__file__).parent
 SECTION = Section("<!-- loaders: made by loaders.py -->", "<!-- end of loaders -->")
-OURS = ("in_model", "in_model_cache")
+OURS = ("in_model", "in_model_cache", "uint8_model", "in_model_cache+delivers=uint8")
 ALTERNATIVES = (
     *("autotuned", "autotuned_cache", "keras_stock", "py_dataset", "py_dataset_processes"),
     *("grain", "grain_processes", "grain_keras", "torch_loader"),
