@@ -5,7 +5,7 @@
 Two ordinary runs, each variant in every block, go to `OUT/alone` and `OUT/training`: one against an
 emulated device that takes no time, which leaves the loader alone, and one that trains the claim's
 CNN. Stopped, it goes on with the same command; with both runs whole, it only renders them again.
-`--readme` puts the table into benchmarks/README.md. About 15 minutes on two idle cores.
+`--readme` puts the table into benchmarks/README.md. About 25 minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from bench import stats
 from bench.compare import block_times
-from bench.errors import EXIT_USAGE, BenchError
+from bench.errors import BenchError
 from bench.measures import VariantResult
 from bench.progress import shown
 from bench.report import formats
@@ -28,7 +28,7 @@ from bench.schema import TrialRecord
 from bench.stats import Interval
 from bench.store import StoredRun
 from bench.variants import variant
-from benchmarks.ordinary_run import made
+from benchmarks.ordinary_run import exit_code, made
 from benchmarks.readme_section import README, Section
 from leafmodel.errors import LeafmodelError
 from leafmodel.pipelines.extras import lacking
@@ -87,8 +87,7 @@ def main() -> int:
                 for part, options in (("alone", ALONE), ("training", TRAINING))
             )
     except (BenchError, LeafmodelError) as error:
-        print(error, file=sys.stderr)
-        return error.exit_code if isinstance(error, BenchError) else EXIT_USAGE
+        return exit_code(error)
     text = section(alone, training, given.ours)
     print(text)
     if given.readme:

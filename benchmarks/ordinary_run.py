@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench import launch
-from bench.errors import EXIT_INTERRUPTED, BenchError
+from bench.errors import EXIT_INTERRUPTED, EXIT_USAGE, BenchError
 from bench.progress import Progress
 from bench.session import Outcome
 from bench.store import StoredRun, read
@@ -43,3 +44,9 @@ def made(
 
 def _flags(options: Mapping[str, Any]) -> list[str]:
     return [f"--{FLAGS.get(key, key.replace('_', '-'))}={value}" for key, value in options.items()]
+
+
+def exit_code(error: Exception) -> int:
+    """Say what went wrong; returns the exit status that goes with it."""
+    print(error, file=sys.stderr)
+    return error.exit_code if isinstance(error, BenchError) else EXIT_USAGE

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.compare import NS_PER_S
-from bench.errors import EXIT_USAGE, BenchError
+from bench.errors import BenchError
 from bench.progress import shown
 from bench.report import formats
 from bench.schema import TrialKind, TrialStatus
 from bench.store import StoredRun
 from bench.variants import VARIANTS
-from benchmarks.ordinary_run import made
+from benchmarks.ordinary_run import exit_code, made
 from benchmarks.readme_section import README, Section
 from leafmodel.errors import LeafmodelError
 from leafmodel.pipelines.extras import lacking
@@ -51,8 +51,7 @@ def main() -> int:
                 for size in given.sizes
             ]
     except (BenchError, LeafmodelError) as error:
-        print(error, file=sys.stderr)
-        return error.exit_code if isinstance(error, BenchError) else EXIT_USAGE
+        return exit_code(error)
     RAW.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
     text = section(runs)
     print(text)

@@ -22,12 +22,12 @@ from typing import Any
 
 from bench import stats
 from bench.compare import NS_PER_S, steady_epochs
-from bench.errors import EXIT_USAGE, BenchError
+from bench.errors import BenchError
 from bench.progress import shown
 from bench.report import formats
 from bench.schema import TrialStatus
 from bench.stats import BlockTimes
-from benchmarks.ordinary_run import made
+from benchmarks.ordinary_run import exit_code, made
 from benchmarks.readme_section import README, Section
 from leafmodel.errors import LeafmodelError
 
@@ -52,8 +52,7 @@ def main() -> int:
     try:
         trials = _scaling(given)
     except (BenchError, LeafmodelError) as error:
-        print(error, file=sys.stderr)
-        return error.exit_code if isinstance(error, BenchError) else EXIT_USAGE
+        return exit_code(error)
     kept = json.loads(RAW.read_text(encoding="utf-8")) if given.keep_kills else None
     raw = {**trials, "kills": kept["kills"] if kept else _kills(given)}
     RAW.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from bench.codec import encode
-from bench.errors import EXIT_INTERRUPTED
+from bench.errors import EXIT_INTERRUPTED, EXIT_USAGE
 from bench.progress import Progress
 from bench.session import Outcome
 from benchmarks import ordinary_run
+from leafmodel.errors import DataError
 from tests.bench.fakes import FakeProgress
 from tests.bench.samples import run_record
 
@@ -58,3 +59,9 @@ def test_a_run_that_was_stopped_stops_the_benchmark(tmp_path: Path) -> None:
     with pytest.raises(ordinary_run.StoppedError, match="the same command goes on") as stopped:
         ordinary_run.made(tmp_path, {}, FakeProgress(), _Launched(interrupted=True))
     assert stopped.value.exit_code == EXIT_INTERRUPTED
+
+
+def test_an_error_is_said_and_has_its_own_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ordinary_run.exit_code(ordinary_run.StoppedError("stopped")) == EXIT_INTERRUPTED
+    assert ordinary_run.exit_code(DataError("no images")) == EXIT_USAGE
+    assert capsys.readouterr().err == "stopped\nno images\n"
