@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from bench import devices, stats
-from bench.claim_map import LEAST_POINTS, ClaimMap, KnownDevice, Loaders, MapPoint, crossing
+from bench.claim_map import (
+    LEAST_POINTS,
+    ClaimMap,
+    KnownDevice,
+    Loaders,
+    MapPoint,
+    crossing,
+    shape_of,
+)
 from bench.device_schema import NS_PER_S, DeviceProfile, End
 from bench.environment import must_match
 from bench.errors import ConfigError
@@ -124,13 +132,14 @@ def _map(runs: Sequence[RunResults], phase: str) -> ClaimMap:
         raise ConfigError(
             f"Two of these runs have devices of one speed in phase {phase}: leave one of them out."
         )
+    loaders = _loaders(runs, phase)
     return ClaimMap(
         phase=phase,
         claim=config.claim,
         batch_size=config.batch_size,
         points=tuple(points),
-        crossing=crossing(points, config.claim.target),
-        loaders=_loaders(runs, phase),
+        crossing=crossing(points, config.claim.target, shape_of(loaders, config.batch_size)),
+        loaders=loaders,
         known=tuple(_known(config, phase)),
     )
 

@@ -30,7 +30,9 @@ BANNER = (
 )
 HOW_TO_READ = (
     "*Times as fast*: with its 95% interval, from one emulated run each. *Expected*: what a "
-    "two-stage queue gives where each pipeline makes a batch as fast as it does with no model. "
+    "two-stage queue gives where each pipeline makes a batch as fast as it does with no model; "
+    "between two emulated speeds the line takes that shape, where it is known, scaled to what was "
+    "measured at both. "
     "The last column: the same baseline against the device's own time."
 )
 SPEEDS = "Device speeds are of full batches without augmentation."

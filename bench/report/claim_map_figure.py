@@ -65,11 +65,14 @@ def _scales(axes: Axes, found: ClaimMap) -> None:
 
 def _curves(axes: Axes, found: ClaimMap) -> None:
     speeds = [point.images_per_s for point in found.points]
-    values = [point.speedup for point in found.points]
-    if all(value.low is not None for value in values):
-        lows, highs = [v.low or 0.0 for v in values], [v.high or 0.0 for v in values]
-        axes.fill_between(speeds, lows, highs, color="#cccccc", lw=0, label="95% interval")
-    axes.plot(speeds, [v.median for v in values], "o-", color=INK, lw=1.6, ms=5, label="emulated")
+    values = [point.speedup.median for point in found.points]
+    line = found.line
+    along = [item.images_per_s for item in line]
+    if all(point.speedup.low is not None for point in found.points):
+        lows, highs = [item.low for item in line], [item.high for item in line]
+        axes.fill_between(along, lows, highs, color="#cccccc", lw=0, label="95% interval")
+    axes.plot(speeds, values, "o", color=INK, ms=5, label="emulated")
+    axes.plot(along, [item.centre for item in line], color=INK, lw=1.6, label="between two of them")
     tops = [(p.images_per_s, p.ceiling.median) for p in found.points if p.ceiling]
     if tops:
         label = "most that any pipeline could give"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.claim_map import Crossing, Loaders, MapPoint, crossing
+from bench.claim_map import PARTS, Crossing, Loaders, MapPoint, crossing, line, shape_of
 from bench.stats import Interval
 
 BATCH = 64
@@ -26,7 +26,7 @@ def sweep(loaders: Loaders, speeds: list[float], spread: float = 0.1) -> list[Ma
     return [point(speed, loaders.expected(BATCH / speed), spread) for speed in speeds]
 
 
-def speeds(low: float = 1.0, high: float = 1e6, count: int = 400) -> list[float]:
+def speeds(low: float = 1.0, high: float = 1e6, count: int = 30) -> list[float]:
     return [low * (high / low) ** (k / (count - 1)) for k in range(count)]
 
 
@@ -50,7 +50,7 @@ def test_the_crossing_is_where_the_queue_says(factor: float, ahead: int) -> None
     """With one batch an epoch times do not overlap: (b + s) / (c + s) = 7, so s = (b - 7c) / 6."""
     loaders = Loaders(0.01 * factor, 0.01, batches=1, ahead=ahead)
     step = (loaders.baseline_s - 7 * loaders.candidate_s) / 6
-    found = crossing(sweep(loaders, speeds(10, 1e8, 2000)), 7.0)
+    found = crossing(sweep(loaders, speeds(10, 1e8)), 7.0, shape_of(loaders, BATCH))
     assert found.at == pytest.approx(BATCH / step, rel=1e-3)
 
 
@@ -60,7 +60,8 @@ def test_a_device_between_both_loaders_crosses_where_it_takes_a_seventh_of_the_b
     step = (50 * 0.4 - 7 * 0.01) / (7 * 50 - 1)
     assert 0.010 < step < 0.400
     assert loaders.expected(step) == pytest.approx(7.0)
-    assert crossing(sweep(loaders, speeds()), 7.0).at == pytest.approx(BATCH / step, rel=1e-3)
+    found = crossing(sweep(loaders, speeds()), 7.0, shape_of(loaders, BATCH))
+    assert found.at == pytest.approx(BATCH / step, rel=1e-3)
 
 
 @given(st.floats(9, 100), st.floats(0.01, 0.2))
@@ -77,6 +78,47 @@ def test_the_band_crosses_before_and_behind_its_centre(factor: float, spread: fl
 def test_between_two_points_the_line_is_straight_on_log_scales() -> None:
     found = crossing([point(100, 2.0), point(400, 8.0)], 4.0)
     assert found.at == pytest.approx(200.0)
+
+
+BENT = Loaders(0.2, 0.02, batches=50, ahead=2)  # from 3,200 images/s on a device waits for both
+FEW = [128.0, 640.0, 6400.0]
+
+
+def test_between_few_points_the_line_bends_where_the_queue_does() -> None:
+    found = line(sweep(BENT, FEW), shape_of(BENT, BATCH))
+    assert len(found) == 2 * PARTS + 1
+    for item in found:
+        expected = BENT.expected(BATCH / item.images_per_s)
+        assert item.centre == pytest.approx(expected)
+        assert item.low == pytest.approx(expected / 1.1)
+        assert item.high == pytest.approx(expected * 1.1)
+
+
+def test_few_points_cross_where_many_do_and_a_straight_line_does_not() -> None:
+    many = crossing(sweep(BENT, speeds(128, 6400, 400)), 7.0).at
+    few = sweep(BENT, FEW)
+    bent, cut = crossing(few, 7.0, shape_of(BENT, BATCH)).at, crossing(few, 7.0).at
+    assert many is not None
+    assert cut is not None
+    assert bent == pytest.approx(many, rel=1e-3)
+    assert cut > 1.1 * many
+
+
+@given(st.floats(0.5, 2.0), st.floats(0.5, 2.0))
+def test_the_line_goes_through_what_was_measured_however_far_from_the_queue(
+    slow: float, fast: float
+) -> None:
+    made = [point(128, 1.2 * slow), point(1280, 6.0 * fast)]
+    found = line(made, shape_of(BENT, BATCH))
+    assert found[0].centre == pytest.approx(1.2 * slow)
+    assert found[-1].centre == pytest.approx(6.0 * fast)
+    assert [item.images_per_s for item in found] == sorted(item.images_per_s for item in found)
+
+
+def test_pipelines_that_were_not_timed_alone_give_a_straight_line() -> None:
+    found = line([point(100, 2.0), point(400, 8.0)], shape_of(None, BATCH))
+    assert found[PARTS // 2].images_per_s == pytest.approx(200.0)
+    assert found[PARTS // 2].centre == pytest.approx(4.0)
 
 
 def test_a_claim_that_is_never_reached_crosses_nowhere() -> None:

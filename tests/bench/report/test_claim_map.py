@@ -64,6 +64,7 @@ def test_the_figure_has_the_band_the_claim_and_both_ends(found: ClaimMap) -> Non
     assert labels == [
         "95% interval",
         "emulated",
+        "between two of them",
         "most that any pipeline could give",
         "expected of the loaders alone",
         "loaders alone",
@@ -78,4 +79,8 @@ def test_without_intervals_the_figure_has_no_band(found: ClaimMap) -> None:
     bare = [replace(p.speedup, low=None, high=None, why="too few") for p in found.points]
     points = tuple(replace(p, speedup=s) for p, s in zip(found.points, bare, strict=True))
     axes = claim_map_figure.draw(replace(found, points=points, loaders=None)).axes[0]
-    assert axes.get_legend_handles_labels()[1] == ["emulated", "most that any pipeline could give"]
+    assert axes.get_legend_handles_labels()[1] == [
+        "emulated",
+        "between two of them",
+        "most that any pipeline could give",
+    ]
