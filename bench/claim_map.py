@@ -19,7 +19,7 @@ from bench.stats import Interval
 
 # A line needs two ends.
 LEAST_POINTS = 2
-# Parts of the line between two points: from 128 to 640 images/s, each estimate is for a 2.5 % faster device.
+# Parts of the line between two points: from 128 to 640 images/s, steps of 2.5 %.
 PARTS = 64
 
 Shape = Callable[[float], float]

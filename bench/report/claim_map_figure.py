@@ -16,6 +16,7 @@ from bench.results import RunResults
 HEIGHT = 4.6
 SAMPLES = 120
 MARGIN = 1.15
+BETWEEN = "between two of them"
 TICKS = (0.5, 1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100, 200, 500, 1000)
 
 
@@ -67,12 +68,12 @@ def _curves(axes: Axes, found: ClaimMap) -> None:
     speeds = [point.images_per_s for point in found.points]
     values = [point.speedup.median for point in found.points]
     line = found.line
-    along = [item.images_per_s for item in line]
+    along_line = [item.images_per_s for item in line]
     if all(point.speedup.low is not None for point in found.points):
         lows, highs = [item.low for item in line], [item.high for item in line]
-        axes.fill_between(along, lows, highs, color="#cccccc", lw=0, label="95% interval")
+        axes.fill_between(along_line, lows, highs, color="#cccccc", lw=0, label="95% interval")
     axes.plot(speeds, values, "o", color=INK, ms=5, label="emulated")
-    axes.plot(along, [item.centre for item in line], color=INK, lw=1.6, label="between two of them")
+    axes.plot(along_line, [item.centre for item in line], color=INK, lw=1.6, label=BETWEEN)
     tops = [(p.images_per_s, p.ceiling.median) for p in found.points if p.ceiling]
     if tops:
         label = "most that any pipeline could give"
