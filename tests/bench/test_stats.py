@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -47,15 +46,6 @@ def test_an_interval_covers_the_truth_as_often_as_it_says(blocks, block_noise, e
 
 def test_the_interval_errs_on_the_wide_side_if_only_epochs_vary():
     assert coverage(3, 0.0, 0.03) >= 0.95
-
-
-def test_ten_variants_take_less_than_a_third_of_a_second():
-    rng = np.random.default_rng(0)
-    sides = [make(rng.lognormal(0, 0.05, (5, 6)).tolist()) for _ in range(11)]
-    begin = time.perf_counter()
-    for side in sides[1:]:
-        stats.ratios(sides[0], side, (1, 5, 20, 100))
-    assert time.perf_counter() - begin < 0.3 * 3  # the machine may be shared
 
 
 @settings(max_examples=30, deadline=None)
