@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.report.formats import NOTHING
-from bench.report.profile_tables import joined, ms
+from bench.report.formats import NOTHING, joined
+from bench.report.profile_tables import ms
 from bench.trace_diff import CauseChange, StageChange, TraceDiff
 
 CAUSE_HEADER = ("cause", "A, ms", "B, ms", "change, ms", "± noise, ms", "")
@@ -44,7 +44,7 @@ def unattributed(found: TraceDiff) -> str:
         return "All of it is attributed to a stage or to operations."
     return (
         f"Of it, {signed_ms(found.unattributed_s)} ms cannot be attributed: nobody was at work "
-        f"({joined(names, 'and')})."
+        f"({joined(names)})."
     )
 
 

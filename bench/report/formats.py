@@ -101,6 +101,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def joined(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`; nothing for no words."""
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+
+
 def cell(text: str) -> str:
     """Text that cannot break a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\r", "").replace("\n", " ")

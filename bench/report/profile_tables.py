@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bench.profile_measures import AGREEMENT, AUGMENTATION, ProfileResult, WaitAccounts, Work
 from bench.profile_schema import HAND_OVER, STAGES, OperationReading, Place
 from bench.report import formats
@@ -23,11 +21,6 @@ def label(results: RunResults, item: ProfileResult) -> str:
     return item.variant if len(phases) < 2 else f"{item.variant} ({item.phase})"
 
 
-def joined(words: Sequence[str], last: str) -> str:
-    """`a, b and c`."""
-    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
-
-
 def parts(results: RunResults) -> str:
     """Where a mean step goes, a row a profile."""
     header = ["Variant", "Step, ms", "Per image, ms", "Waiting", "Waits most for"]
@@ -41,7 +34,7 @@ def parts(results: RunResults) -> str:
     )
     devices = sorted({name for item in results.profiles for name in item.reading.devices})
     if devices:
-        text += f" Operations on {joined(devices, 'and')} are not parted by kind."
+        text += f" Operations on {formats.joined(devices)} are not parted by kind."
     return text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bench.profile_measures import ProfileResult
 from bench.report import profile_tables
-from bench.report.profile_tables import joined
+from bench.report.formats import joined
 from bench.results import RunResults
 from bench.schema import ProfileMode
 
@@ -53,7 +53,7 @@ def _none(results: RunResults) -> str:
 
 def _intro(results: RunResults) -> str:
     items = results.profiles
-    names = joined(list(dict.fromkeys(item.variant for item in items)), "and")
+    names = joined(list(dict.fromkeys(item.variant for item in items)))
     steps = joined([str(number) for number in sorted({item.steps for item in items})], "or")
     batch = joined([str(number) for number in sorted({item.batch_size for item in items})], "or")
     return (
@@ -105,7 +105,7 @@ def _timeline_text(results: RunResults, items: tuple[ProfileResult, ...]) -> str
     )
     left_out = [item.variant for item in _with_spans(results, phase) if item not in items]
     if left_out:
-        text += f" Left out for want of room: {joined(left_out, 'and')}; the trace viewer has all."
+        text += f" Left out for want of room: {joined(left_out)}; the trace viewer has all."
     return text
 
 

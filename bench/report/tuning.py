@@ -11,7 +11,7 @@ from bench.errors import StoreError
 from bench.report import formats
 from bench.report.tuning_figures import figures
 from bench.report.tuning_suite import SUITE, suite_toml
-from bench.report.tuning_words import listed, p_value, points, sentences
+from bench.report.tuning_words import p_value, points, sentences
 from bench.store import write_whole
 from bench.tuning.importance import LEVEL, Importance
 from bench.tuning.results import LAST_EPOCHS, StudyResults, Training, compute
@@ -60,7 +60,7 @@ def importance_rows(results: StudyResults) -> tuple[list[str], list[list[str]]]:
 
 def _opening(results: StudyResults) -> str:
     named = [AXES[name].label for name in results.decomposition.named]
-    answer = listed(named).capitalize() if named else "Nothing can be told"
+    answer = formats.joined(named).capitalize() if named else "Nothing can be told"
     parts = [f"# Which hyperparameters of the CNN matter here? **{answer}**"]
     parts += sentences(results)
     if not results.complete:

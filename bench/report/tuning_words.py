@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bench.report import formats
+from bench.report.formats import joined
 from bench.tuning.importance import Importance
 from bench.tuning.results import StudyResults, learnt
 from bench.tuning.space import AXES, DEFAULT
@@ -14,11 +13,6 @@ from leafmodel.evaluate import FEWEST_VALUES, Estimate
 def sentences(results: StudyResults) -> tuple[str, ...]:
     """What follows from the numbers: what matters, and whether the best setting holds."""
     return tuple(text for text in (_matters(results), _unnamed(results), _holds(results)) if text)
-
-
-def listed(words: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
 
 
 def points(share: float | None, sign: bool = False) -> str:
@@ -46,7 +40,7 @@ def _matters(results: StudyResults) -> str:
         )
     parts = [f"{AXES[item.name].label} {_share_text(item)}" for item in named]
     return (
-        f"Of the variance of the validation accuracy over {count}, {listed(parts)}. "
+        f"Of the variance of the validation accuracy over {count}, {joined(parts)}. "
         f"{_best_level(named[0])}"
     )
 
@@ -70,7 +64,7 @@ def _unnamed(results: StudyResults) -> str:
         return ""
     show, it, does = ("shows", "it", "does") if len(rest) == 1 else ("show", "they", "do")
     return (
-        f"What {listed(rest)} {show} is within chance, which is no proof that {it} {does} not "
+        f"What {joined(rest)} {show} is within chance, which is no proof that {it} {does} not "
         "matter."
     )
 

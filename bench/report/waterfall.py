@@ -10,7 +10,7 @@ from bench.device_schema import SweepSpec
 from bench.ladder import Change
 from bench.plan import as_file_name
 from bench.report import formats
-from bench.report.profile_tables import joined
+from bench.report.formats import joined
 from bench.report.provenance import run_command
 from bench.results import RunResults
 from bench.schema import RunConfig
@@ -189,7 +189,7 @@ def _shown(found: Waterfall) -> Iterator[str]:
     shown = [rung for rung in known if rung.factor.contains(1.0) is False]
     named = [f"{_axes(rung)} {formats.times(rung.factor.median)}" for rung in shown]
     if known:
-        yield f"Beyond chance: {joined(named, 'and') if named else 'none of the factors'}."
+        yield f"Beyond chance: {joined(named) if named else 'none of the factors'}."
 
 
 def _several(found: Waterfall) -> Iterator[str]:
@@ -211,7 +211,7 @@ def _axes(rung: Rung) -> str:
     ]
     if not names:
         return "the step between equal pipelines"
-    return f"{joined(names, 'and')}{' together' if names[1:] else ''}"
+    return f"{joined(names)}{' together' if names[1:] else ''}"
 
 
 def _basis(found: Waterfall) -> Iterator[str]:
@@ -225,12 +225,12 @@ def _basis(found: Waterfall) -> Iterator[str]:
         verb = "is" if left == 1 else "are"
         yield f"{left} of the {found.shared} blocks {verb} left out, which a rung lacks."
     if found.unproved:
-        yield f"Not proved to be what the name says: {joined(found.unproved, 'and')}."
+        yield f"Not proved to be what the name says: {joined(found.unproved)}."
 
 
 def _interaction(found: Interaction) -> str:
     """Rungs over leave-one-outs: above 1 causes stand in for each other, below 1 they need it."""
-    axes = joined([axis_words(axis) for axis in found.axes], "and")
+    axes = joined([axis_words(axis) for axis in found.axes])
     text = f"Interaction, the rungs of {axes} over their leave-one-outs: "
     text += formats.times_interval(found.factor)
     if found.factor.low is None or found.factor.high is None:
@@ -269,9 +269,9 @@ def _missing(shown: Sequence[Waterfall]) -> Iterator[str]:
     told: dict[str, dict[str, None]] = {}
     for item in (item for found in shown for item in found.missing):
         told.setdefault(item.tells, {})[item.variant] = None
-    wanted = [f"{tells} ({joined(list(names), 'and')})" for tells, names in told.items()]
+    wanted = [f"{tells} ({joined(list(names))})" for tells, names in told.items()]
     if wanted:
-        yield f"Not measured, and not guessed: {joined(wanted, 'and')}."
+        yield f"Not measured, and not guessed: {joined(wanted)}."
 
 
 def _left_out_names(found: Waterfall) -> list[str]:

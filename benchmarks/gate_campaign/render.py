@@ -14,7 +14,7 @@ from bench.gate.blocks import BlockRecord
 from bench.gate.metrics import Metric
 from bench.gate.schema import Verdict, VerdictRecord
 from bench.report.canvas import GREY, clean, figure, legend_above, png
-from bench.report.formats import percent, seconds, table
+from bench.report.formats import joined, percent, seconds, table
 from bench.stats import wilson
 from bench.store import write_whole
 from bench.turns import Place
@@ -119,21 +119,24 @@ given the blocks that the gate took for its own decision."""
 
 def _facts(records: Sequence[VerdictRecord]) -> dict[str, str]:
     return {
-        "machine": _listed(_machine(record) for record in records),
+        "machine": _machine(records),
         "budget": _listed(seconds(record.budget_s) for record in records),
         "version": _listed(record.leafbench_version for record in records),
         "commit": _listed(f"`{record.head.commit[:10]}`" for record in records),
     }
 
 
-def _machine(record: VerdictRecord) -> str:
-    machine = record.environment
-    return f"{machine.cores} CPU cores ({machine.cpu_model}), no GPU" if machine else "one machine"
+def _machine(records: Sequence[VerdictRecord]) -> str:
+    known = [record.environment for record in records if record.environment]
+    if not known:
+        return "one machine"
+    cores = _listed(f"{machine.cores}" for machine in known)
+    return f"{cores} CPU cores ({_listed(machine.cpu_model for machine in known)}), no GPU"
 
 
 def _listed(texts: Iterable[str]) -> str:
     """Each of them once, in the order of time."""
-    return " and ".join(dict.fromkeys(texts))
+    return joined(list(dict.fromkeys(texts)))
 
 
 def _live(name: str, record: VerdictRecord, blocks: Sequence[BlockRecord]) -> Made:
