@@ -91,7 +91,7 @@ def test_the_report_follows_from_the_kept_decisions(tmp_path: Path) -> None:
     decisions = {
         folder.name: (live.kept_verdict(folder), live.kept_blocks(folder)) for folder in DECISIONS
     }
-    render.write(tmp_path, decisions, CAMPAIGN / "simulated.json")
+    render.write(tmp_path, decisions, CAMPAIGN / "simulated.json.gz")
     assert (tmp_path / render.REPORT).read_text() == (CAMPAIGN / render.REPORT).read_text()
 
 

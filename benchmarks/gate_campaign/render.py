@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,7 +55,7 @@ def write(out: Path, live: Mapping[str, Decision], simulated: Path) -> None:
     made = [_live(name, *decision) for name, decision in live.items()]
     found = None
     if simulated.exists():
-        found = decode(simulated.read_bytes(), Simulations, str(simulated))
+        found = decode(gzip.decompress(simulated.read_bytes()), Simulations, str(simulated))
     records = [record for record, _ in live.values()]
     write_whole(out / FIGURE, _figure(made, found.decisions if found else ()))
     write_whole(out / REPORT, markdown(made, found, records).encode())
