@@ -34,6 +34,17 @@ def test_the_plan_has_so_many_of_each_kind_and_every_stretch_is_mixed() -> None:
     assert all(len({case.kind for case in planned[n : n + 12]}) > 3 for n in range(36))
 
 
+def test_decisions_that_are_kept_are_not_made_again_and_none_begins_after_the_time(
+    tmp_path: Path,
+) -> None:
+    planned = cases()[:4]
+    (tmp_path / planned[1].name).mkdir()
+    (tmp_path / planned[1].name / live.VERDICT).touch()
+    answers = iter((True, True, False))
+    begun = list(live.pending(planned, tmp_path, lambda: next(answers)))
+    assert begun == [planned[0], planned[2]]
+
+
 @pytest.mark.parametrize(
     ("place", "metric"),
     [(Place.MODEL, Metric.STEP), (Place.PIPELINE, Metric.WAIT), (Place.BOUNDARY, Metric.GAP)],

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import math
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -39,18 +41,23 @@ def main() -> None:
     parser.add_argument("what", choices=sorted(_WHAT))
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--data", default="data/leaves", help="folder of images")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="after so many, begin no live decision"
+    )
     parser.add_argument("--simulations", type=int, default=1000, help="a kind")
     given = parser.parse_args()
     _WHAT[given.what](given)
 
 
 def _live(given: argparse.Namespace) -> None:
-    planned = cases()
+    folder = given.out / "live"
+    until_s = time.monotonic() + given.minutes * 60
+    left = live.pending(cases(), folder, lambda: time.monotonic() < until_s)
     overrides: Mapping[str, object] = {"data": str(Path(given.data).resolve())}
-    with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "clone"
+    with tempfile.TemporaryDirectory() as scratch:
+        clone = Path(scratch) / "clone"
         subprocess.run(("git", "clone", "--quiet", ROOT, clone), check=True)
-        live.decide(planned, given.out / "live", clone, dict(overrides), PlainProgress(sys.stderr))
+        live.decide(left, folder, clone, dict(overrides), PlainProgress(sys.stderr))
 
 
 def _simulate(given: argparse.Namespace) -> None:

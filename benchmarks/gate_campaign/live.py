@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -32,14 +32,27 @@ BLOCKS = "blocks.jsonl.gz"
 BUSY_S = IDLE_S = 6.0
 
 
+def pending(cases: Iterable[Case], folder: Path, may_begin: Callable[[], bool]) -> Iterator[Case]:
+    """The cases that have no decision yet, until no more may begin.
+
+    Asked between decisions only: one that was stopped after a look would be one dropped.
+    """
+    for case in cases:
+        if (folder / case.name / VERDICT).is_file():
+            continue
+        if not may_begin():
+            return
+        yield case
+
+
 def decide(
-    cases: Sequence[Case],
+    cases: Iterable[Case],
     folder: Path,
     repository: Path,
     given: dict[str, object],
     progress: Progress,
 ) -> None:
-    """Make the decisions that are not there yet, one after the other; each is kept when it is made.
+    """Make a decision for each case, one after the other; each is kept when it is made.
 
     Args:
         folder: gets a folder a case.
@@ -48,9 +61,7 @@ def decide(
     """
     for case in cases:
         kept = folder / case.name
-        if (kept / VERDICT).is_file():
-            continue
-        progress.note(f"--- {case.name} ({case.number + 1} of {len(cases)})")
+        progress.note(f"--- {case.name}")
         scratch = folder.parent / "work"
         shutil.rmtree(scratch, ignore_errors=True)
         asked = Asked(
