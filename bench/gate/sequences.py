@@ -9,7 +9,7 @@ Lai 1976, Ann. Statist. 4(2); Wang and Ramdas 2023, arXiv:2310.03722 (section 4:
 Gaussian mixture); the same ratio is the Bayes factor of Gonen et al. 2005, Am. Stat. 59(3).
 
 Blocks are means over many turns, so nearly normal; how far recorded noise departs from that is what
-`benchmarks/gate_campaign.py` measures.
+`benchmarks/gate_campaign` measures.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 from bench.codec import encode
@@ -69,13 +71,11 @@ def _simulate(given: argparse.Namespace) -> None:
     options = Asked("HEAD", ROOT, ()).options()
     images = (make_config(SUITE).images or 0) // VALIDATION_PART
     kinds = [(Place.MODEL, 0.0), *((place, size) for place in Place for size in SIZES)]
-    found = [
-        item
-        for place, size in kinds
-        for item in simulate.simulate(
-            recorded, place, size, given.simulations, options, validation_images=images
-        )
-    ]
+    places, sizes = zip(*kinds, strict=True)
+    same = (repeat(given.simulations), repeat(options), repeat(images))
+    with ProcessPoolExecutor() as pool:
+        each = pool.map(simulate.simulate, repeat(recorded), places, sizes, *same)
+        found = [item for items in each for item in items]
     decided = encode(simulate.Simulations(1, len(recorded.blocks), found))
     write_whole(given.out / SIMULATED, gzip.compress(decided, mtime=0))
 
