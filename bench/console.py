@@ -199,8 +199,9 @@ def explained(found: Explained, as_json: bool) -> None:
 def claim_map(sweep: Sweep, out: str | None, as_json: bool) -> None:
     """Print for which devices the claim holds, and where the map lies if it was written."""
     from bench.report import claim_map as maps
+    from bench.report import claim_map_files
 
-    path = maps.write(sweep, Path(out)) if out else None
+    path = claim_map_files.write(sweep, Path(out)) if out else None
     if as_json:
         json(maps.summary(sweep))
         return

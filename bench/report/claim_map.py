@@ -1,21 +1,16 @@
-"""The claim map as sentences, tables and files: formatting only. Everything in it is emulated."""
+"""The claim map as sentences and tables: formatting only. Everything in it is emulated."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bench.claim_map import ClaimMap, MapPoint
-from bench.errors import StoreError
 from bench.mapping import Sweep
 from bench.plan import as_file_name
 from bench.report import formats
 from bench.report.emulated import MARK
 from bench.report.plain import interval
 from bench.schema import ClaimSpec
-from bench.store import write_whole
 
 MAP_VERSION = 1
 HEADER = (
@@ -36,32 +31,6 @@ HOW_TO_READ = (
     "The last column: the same baseline against the device's own time."
 )
 SPEEDS = "Device speeds are of full batches without augmentation."
-
-
-def write(sweep: Sweep, out: Path) -> Path:
-    """Write `claim-map.md`, `claim-map.json` and a figure a phase; gives the Markdown's path.
-
-    Raises:
-        StoreError: the folder cannot be written.
-    """
-    from bench.report import canvas, claim_map_figure
-
-    files = {
-        "claim-map.md": markdown(sweep).encode(),
-        "claim-map.json": msgspec.json.format(msgspec.json.encode(summary(sweep)), indent=1)
-        + b"\n",
-        **{
-            figure_name(item, item.claim): canvas.png(claim_map_figure.draw(item))
-            for item in sweep.maps
-        },
-    }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            write_whole(out / name, data)
-    except OSError as error:
-        raise StoreError(f"The claim map cannot be written to {out}: {error}.") from error
-    return out / "claim-map.md"
 
 
 def figure_name(found: ClaimMap, claim: ClaimSpec) -> str:

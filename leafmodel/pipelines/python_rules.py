@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from leafmodel.errors import PipelineError
-from leafmodel.pipelines.spec import (
-    OTHERS_OWN_DECODING,
+from leafmodel.pipelines.axis_values import (
     Augment,
     AugmentForm,
+    Axes,
     Cache,
     Decode,
     Loader,
-    PipelineSpec,
     Resize,
     Workers,
-    require,
 )
+from leafmodel.pipelines.requirement import OTHERS_OWN_DECODING, require
 
 GRAIN_THREADS = 16  # what `grain.ReadOptions` has unless told otherwise (Grain 0.2.18)
 
 
-def check(spec: PipelineSpec) -> None:
+def check(spec: Axes) -> None:
     """Refuse what a Python loader cannot be.
 
     Raises:
@@ -39,7 +38,7 @@ def check(spec: PipelineSpec) -> None:
         )
 
 
-def _check_workers(spec: PipelineSpec) -> None:
+def _check_workers(spec: Axes) -> None:
     require(
         spec,
         "its workers read, decode and batch in Python, without tf.data's stages",
@@ -61,7 +60,7 @@ def _check_workers(spec: PipelineSpec) -> None:
         )
 
 
-def _check_grain_directory(spec: PipelineSpec) -> None:
+def _check_grain_directory(spec: Axes) -> None:
     require(
         spec,
         "Keras builds that pipeline itself, with as many threads and images ahead as Grain chooses",

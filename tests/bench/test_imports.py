@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ WITHOUT_TENSORFLOW = (
     "leafmodel.models.catalogue",
     "leafmodel.paired",
     "leafmodel.pipelines.axes",
+    "leafmodel.pipelines.axis_values",
     "leafmodel.pipelines.extras",
     "leafmodel.pipelines.facts",
     "leafmodel.pipelines.python_rules",
@@ -96,6 +98,19 @@ def test_only_the_training_modules_import_what_needs_tensorflow(path: Path) -> N
     leafmodel = {name for name in names if name.startswith("leafmodel.")}
     allowed = {n for n in leafmodel if f"{n}.".startswith(WITHOUT_TENSORFLOW)}
     assert leafmodel - allowed == set()
+
+
+def test_no_two_modules_know_each_other() -> None:
+    paths = [*sources("bench"), *sources("leafmodel")]
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
+    modules = dict(zip((name.removesuffix(".__init__") for name in names), paths, strict=True))
+    # To import a module, Python imports the packages that hold it: nothing its author chose.
+    knows = {
+        name: {other for other in imported_by(path) if not f"{name}.".startswith(f"{other}.")}
+        & modules.keys()
+        for name, path in modules.items()
+    }
+    TopologicalSorter(knows).prepare()  # raises CycleError, with the circle
 
 
 @pytest.mark.parametrize("path", sources("bench"), ids=lambda p: p.stem)
