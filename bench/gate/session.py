@@ -117,8 +117,12 @@ class _Gate:
 
     @property
     def is_decided(self) -> bool:
-        """A regression that is confirmed, or proved, ends the check."""
-        return bool(self._confirmed or self._broken)
+        """A regression that is confirmed, or proved, ends the check.
+
+        Not one that the blocks that confirmed it have brought below the threshold.
+        """
+        changes = chain.from_iterable(map(self._changes, self._blocks))
+        return bool(self._broken) or any(c.verdict is Verdict.REGRESSION for c in changes)
 
     def prove(self) -> None:
         """Prove both sides' variants, once."""

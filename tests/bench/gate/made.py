@@ -24,13 +24,14 @@ from leafmodel.pipelines.spec import Loader, PipelineSpec
 SUBJECT = Subject("in_model", "cnn")
 STEPS = 4
 MS = 1_000_000
+WAIT_MS = 5.0
 
 
 def epoch(
     number: int,
     step_ms: float = 100.0,
     *,
-    wait_ms: float = 5.0,
+    wait_ms: float = WAIT_MS,
     gap_ms: float = 10.0,
     accuracy: float | None = 0.5,
 ) -> EpochRecord:
@@ -52,6 +53,12 @@ def epoch(
         val_accuracy=accuracy,
         validation_ns=0,
     )
+
+
+def waiting(epochs: Sequence[EpochRecord], wait_ms: float) -> list[EpochRecord]:
+    """The epochs with steps as long as before that wait so much of their time."""
+    waits = (round(wait_ms * MS),) * STEPS
+    return [replace(item, wait_ns=waits) for item in epochs]
 
 
 def trial(epochs: Sequence[EpochRecord], *, rss_mib: float = 900.0, block: int = 0) -> TrialRecord:

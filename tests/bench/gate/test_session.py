@@ -98,6 +98,23 @@ def test_a_regression_that_fresh_blocks_do_not_show_is_none() -> None:
     assert any(confirms for _, confirms in runner.measured)
 
 
+def test_a_confirmed_suspicion_that_its_fresh_blocks_lay_to_rest_does_not_end_the_check() -> None:
+    # Waits are longer by less than the threshold: suspected after five blocks that vary, excluded
+    # by the two that confirm. Steps that vary more are still open then.
+    longer_ms = [4.2, 4.9, 4.2, 4.9, 4.5]
+
+    def make(n: int, _confirms: bool) -> BlockRecord:
+        wait_ms = made.WAIT_MS + (longer_ms[n] if n < len(longer_ms) else 4.4)
+        return made.block(n, noise=0.12, head=lambda epochs: made.waiting(epochs, wait_ms))
+
+    runner = FakeRunner(make)
+    decided = run(runner, budget_s=2400)
+    assert [confirms for _, confirms in runner.measured][:7] == [False] * 5 + [True] * CONFIRMING
+    assert of(decided, Metric.WAIT).verdict is Verdict.PASS
+    assert decided.verdict is Verdict.PASS
+    assert decided.blocks > 7
+
+
 def test_without_time_to_confirm_there_is_no_regression() -> None:
     probe = FakeRunner(quiet(slower=0.10))
     run(probe)
