@@ -157,6 +157,9 @@ class _Gate:
     def confirm(self, subject: Subject) -> None:
         """Measure fresh blocks if the subject looks like a regression, and see whether it stays."""
         suspects = [s for s in self._series(subject) if self._is_suspect(s)]
+        for suspect in suspects:
+            # What confirmed an earlier suspicion, since laid to rest, had a part in this one.
+            self._confirmed.pop((subject, suspect.metric), None)
         if not suspects or not self.has_time_for(CONFIRMING, subject):
             return
         before = len(self._blocks[subject])

@@ -115,6 +115,26 @@ def test_a_confirmed_suspicion_that_its_fresh_blocks_lay_to_rest_does_not_end_th
     assert decided.blocks > 7
 
 
+def test_a_suspicion_that_was_laid_to_rest_is_confirmed_anew_when_it_comes_back() -> None:
+    # As above; later the waits grow by more than the threshold, but time for two more blocks is
+    # left in one of the checks only.
+    longer_ms = [4.2, 4.9, 4.2, 4.9, 4.5, *[4.4] * CONFIRMING]
+
+    def make(n: int, _confirms: bool) -> BlockRecord:
+        wait_ms = made.WAIT_MS + (longer_ms[n] if n < len(longer_ms) else 8.0)
+        return made.block(n, noise=0.18, head=lambda epochs: made.waiting(epochs, wait_ms))
+
+    runner = FakeRunner(make)
+    decided = run(runner, budget_s=2400)
+    assert [n for n, (_, confirms) in enumerate(runner.measured) if confirms] == [5, 6, 18, 19]
+    assert decided.verdict is Verdict.REGRESSION
+    assert "confirmed by 2 fresh blocks (+7.9%)" in of(decided, Metric.WAIT).why
+
+    hurried = run(FakeRunner(make), budget_s=19 * BLOCK_S)
+    assert hurried.verdict is Verdict.INCONCLUSIVE
+    assert "ended before it could measure 2 fresh blocks" in of(hurried, Metric.WAIT).why
+
+
 def test_without_time_to_confirm_there_is_no_regression() -> None:
     probe = FakeRunner(quiet(slower=0.10))
     run(probe)
