@@ -35,6 +35,7 @@ BATCH_SIZE = 8
 IMAGE_SIZE = 32
 WINDOW = ProfileWindow(epoch=1, first_step=3, steps=6)
 SLEEP_S = 0.004  # an image; a step of this model takes about as long for a whole batch
+STALL_S = 0.6  # a boundary; an epoch of this model takes about a second
 
 
 def slowly(function: Any, seconds: float = SLEEP_S) -> Any:
@@ -67,7 +68,7 @@ class SlowBoundary(keras.callbacks.Callback):
     """Holds every epoch up before its first step."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        time.sleep(0.6)
+        time.sleep(STALL_S)
 
 
 def images(folder: Path) -> tuple[ImageFile, ...]:
