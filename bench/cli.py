@@ -5,6 +5,7 @@ so that `--help` answers at once.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ from typing import Any
 import click
 
 from bench.device_commands import device
-from bench.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, BenchError
+from bench.errors import (
+    EXIT_FAULT,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_UNREAD,
+    EXIT_USAGE,
+    BenchError,
+)
 from bench.gate.commands import check, compare
 from bench.gate.history_commands import history
 from bench.map_command import claim_map, sweep_like
@@ -48,6 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("leafbench: interrupted", err=True)
         return EXIT_INTERRUPTED
+    except SystemExit:  # what click makes of a pipe that nobody reads; its 1 would be a verdict
+        return EXIT_UNREAD
+    except Exception:  # Python's own status for it, 1, is a verdict of some commands
+        traceback.print_exc()
+        click.echo("leafbench: this is a fault of leafbench's own; nothing is decided", err=True)
+        return EXIT_FAULT
 
 
 def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:

@@ -8,7 +8,9 @@ BenchError (2)
  +-- MergeError       runs that must not become one
  +-- PlanChangedError `--resume` of a run whose plan, images or versions are not today's
 
-Exit statuses of `leafbench`: 0 fine, 1 some trials failed, 2 wrong usage or data, 130 interrupted.
+Exit statuses of `leafbench`: 0 fine, 1 some trials failed, 2 wrong usage or data, 70 a fault of
+leafbench's own (sysexits.h calls it EX_SOFTWARE), 130 interrupted, 141 nobody read the output (128 and
+the number of SIGPIPE, as a shell has it). Each command's help says what it adds.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from __future__ import annotations
 EXIT_OK = 0
 EXIT_TRIALS_FAILED = 1
 EXIT_USAGE = 2
+EXIT_FAULT = 70
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141
 
 
 class BenchError(Exception):

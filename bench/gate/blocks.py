@@ -1,7 +1,7 @@
 """A block: reference, reference again and head, trained by turns in fresh processes; as a record.
 
 Turn 0 is the first epoch (tracing, cache filling); the turns after it are steady. The order of the
-three is reversed at every other turn. The reference's second process is made slower in most of its
+three is reversed at every other turn, and the first turn's at every other block. The reference's second process is made slower in most of its
 steady turns, so that one process gives both the self-test and a noise floor.
 """
 
@@ -84,7 +84,7 @@ class BlockRecord:
 
 
 def order(turn: int, roles: Sequence[Role]) -> tuple[Role, ...]:
-    """Who trains after whom in a turn: reversed in every other one."""
+    """Who trains after whom in a turn, or first in a block: reversed in every other one."""
     return tuple(roles) if turn % 2 == 0 else tuple(reversed(roles))
 
 

@@ -23,7 +23,9 @@ Exit status:
   2    wrong usage; or images or a machine that cannot be used
   3    inconclusive: the budget was spent before it was decided
   4    nothing measured: a side could not be installed or trained
+  70   a fault of leafbench's own: nothing is decided
   130  interrupted
+  141  nobody read the output; the verdict's files are written
 Whoever calls this through make gets make's own status 2 for all but 0.
 """
 
@@ -166,8 +168,10 @@ def _told(
         json=Path(json_file) if json_file else None,
         junit=Path(junit_file) if junit_file else None,
     )
-    click.echo(gate_outputs.printed(record, os.environ))  # first: a full disk must not hide it
-    gate_outputs.write(record, folder, os.environ, copies)
+    try:  # neither a full disk nor a reader that went away may cost the other output
+        click.echo(gate_outputs.printed(record, os.environ))
+    finally:
+        gate_outputs.write(record, folder, os.environ, copies)
     if folder is not None:
         click.echo(f"Records and verdict: {folder}")
     return record.verdict.exit_code

@@ -12,7 +12,7 @@ import selectors
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +58,7 @@ def conduct(
     They say themselves how many epochs they train, and must agree.
 
     Args:
+        contestants: in the order of the first turn.
         timeout_s: for each wait: for the start, for one epoch, for the end.
         on_turn: told how many turns are over, and of how many.
 
@@ -65,11 +66,11 @@ def conduct(
         StoreError: a log cannot be written.
     """
     with ExitStack() as stack:
-        players = {item.role: stack.enter_context(_Player(item)) for item in contestants}
         try:
+            players = {item.role: stack.enter_context(_Player(item)) for item in contestants}
             for player in players.values():
                 player.await_epoch(0, timeout_s)
-            epochs = _agreed(list(players.values()))
+            epochs = _agreed(players)
             for epoch in range(epochs):
                 for role in order(epoch, tuple(players)):
                     players[role].go(turn_of(role, epoch))
@@ -82,17 +83,17 @@ def conduct(
     return {}
 
 
-def _agreed(players: Sequence[_Player]) -> int:
+def _agreed(players: Mapping[Role, _Player]) -> int:
     """How many epochs all of them train."""
-    first = players[0]
-    for player in players:
-        if player.total != first.total:
+    epochs = players[Role.REFERENCE].total
+    for role, player in players.items():
+        if player.total != epochs:
             why = (
-                f"it trains {player.total} epochs and {first.contestant.role} {first.total}: what "
-                "is trained by turns must train as many"
+                f"it trains {player.total} epochs and {Role.REFERENCE} {epochs}: what is trained "
+                "by turns must train as many"
             )
-            raise _FailedError(player.contestant.role, Failure(FailureKind.ERROR, why, ""))
-    return first.total
+            raise _FailedError(role, Failure(FailureKind.ERROR, why, ""))
+    return epochs
 
 
 class _FailedError(Exception):
@@ -118,15 +119,7 @@ class _Player:
         with self._stack as stack:
             self._output = stack.enter_context(Output(item.log, self._told))
             self._began_ns = time.perf_counter_ns()
-            self._process = subprocess.Popen(
-                item.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env={**item.environment, TURNS_VARIABLE: "1"},
-                cwd=item.cwd,
-                start_new_session=True,
-            )
+            self._process = _started(item)
             stack.callback(self._close)
             stack.callback(end_group, self._process, GRACE_S)
             self._stack = stack.pop_all()
@@ -206,4 +199,22 @@ class _Player:
 
     def _close(self) -> None:
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):  # a turn that nobody lived to read
+                self._process.stdin.close()
+
+
+def _started(item: Contestant) -> subprocess.Popen[bytes]:
+    """Its process; a command that cannot be started fails like one that ends at once."""
+    try:
+        return subprocess.Popen(
+            item.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**item.environment, TURNS_VARIABLE: "1"},
+            cwd=item.cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        why = f"{item.command[0]} cannot be started in {item.cwd}: {error.strerror}"
+        raise _FailedError(item.role, Failure(FailureKind.ERROR, why, "")) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.codec import decode
 from bench.errors import RecordError
 from bench.executor import failed_record
-from bench.gate.blocks import BlockRecord, Role, Subject, is_planted, planted_turns
+from bench.gate.blocks import BlockRecord, Role, Subject, is_planted, order, planted_turns
 from bench.gate.conductor import Contestant, conduct
 from bench.gate.tree import Tree
 from bench.postmortem import tail, worker_environment
@@ -45,10 +45,10 @@ class Plants:
     self_test: float | None
     head: Turn = AS_IT_IS
 
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """Who trains."""
-        return tuple(Role) if self.self_test is not None else (Role.REFERENCE, Role.HEAD)
+    def roles(self, block: int) -> tuple[Role, ...]:
+        """Who trains, in the order of the block's first turn."""
+        trained = tuple(Role) if self.self_test is not None else (Role.REFERENCE, Role.HEAD)
+        return order(block, trained)
 
     def turn(self, role: Role, epoch: int) -> Turn:
         """What a role's epoch is told."""

@@ -67,7 +67,8 @@ class ProcessRunner:
     def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockValues:
         """Train the roles by turns, put what came of it on disk, and say what it comes to."""
         plants = self._plants_of(subject)
-        specs = {role: self._spec(subject, block, role) for role in plants.roles}
+        roles = plants.roles(block)
+        specs = {role: self._spec(subject, block, role, roles.index(role)) for role in roles}
         at = datetime.now(UTC).isoformat(timespec="seconds")
         contestants = [self._contestant(role, spec) for role, spec in specs.items()]
         played = play(contestants, plants, self._config.trial_timeout_s, self._on_turn)
@@ -105,7 +106,7 @@ class ProcessRunner:
     def _log(self, spec: TrialSpec) -> Path:
         return self._store.logs / f"{spec.name}.log"
 
-    def _spec(self, subject: Subject, block: int, role: Role) -> TrialSpec:
+    def _spec(self, subject: Subject, block: int, role: Role, position: int) -> TrialSpec:
         """A trial as the run's plan would have it, with the side's own pipeline."""
         planned = next(
             spec
@@ -117,7 +118,7 @@ class ProcessRunner:
             name=f"b{block:03d}-{as_file_name(str(subject))}-{role}",
             pipeline=_augmented(self._side(role).pipelines, self._config)[subject.variant],
             block=block,
-            position=list(Role).index(role),
+            position=position,
             replica=int(role is Role.AGAIN),
             epochs=self._config.epochs,
             seed=plan.trial_seed(self._config.seed, block),

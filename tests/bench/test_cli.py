@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -266,3 +268,27 @@ def test_version_and_exit_statuses_are_told(capsys: pytest.CaptureFixture[str]) 
 def test_tables_stay_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     console.table([("a" * 70, "[b]")], ("first", "second"))
     assert capsys.readouterr().out.splitlines()[1].startswith("a" * 70 + "  [b]")
+
+
+def test_a_fault_of_its_own_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("who wrote this?")
+
+    monkeypatch.setattr(console, "check_report", broken)
+    assert main(["data", "check", "data/leaves"]) == 70
+    said = capsys.readouterr().err
+    assert "RuntimeError: who wrote this?" in said
+    assert "a fault of leafbench's own; nothing is decided" in said
+
+
+def test_output_that_nobody_reads_is_no_verdict() -> None:
+    # A shell's `leafbench data check data/leaves | true`, with a reader that has gone for sure.
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "bench", "data", "check", "data/leaves"]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert ended.returncode == 141
+    assert b"Traceback" not in ended.stderr

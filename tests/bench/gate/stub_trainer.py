@@ -1,6 +1,7 @@
-"""Trains nothing, by turns: `stub_trainer.py EPOCHS LOG ROLE [dies|stops|hangs AT]`.
+"""Trains nothing, by turns: `stub_trainer.py EPOCHS LOG ROLE [dies|stops|hangs|waits AT]`.
 
-Appends `ROLE EPOCH LINE` to LOG for every turn, so that a test sees who trained when.
+Appends `ROLE EPOCH LINE` to LOG for every turn, so that a test sees who trained when. One that
+`waits` leaves its process number beside LOG, and dies before it reads its turn AT.
 """
 
 import os
@@ -12,9 +13,13 @@ from pathlib import Path
 def main() -> None:
     epochs, log, role = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     what, at = (sys.argv[4], int(sys.argv[5])) if len(sys.argv) > 4 else ("", -1)
+    if what == "waits":
+        Path(log).with_suffix(".pid").write_text(str(os.getpid()), encoding="utf-8")
     print("some library says hello", flush=True)
     print(f"@epoch 0 {epochs}", flush=True)
     for epoch in range(epochs):
+        if epoch == at and what == "waits":
+            os._exit(3)
         line = sys.stdin.readline().strip()
         if epoch == at and what == "dies":
             print("RuntimeError: out of luck", flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from bench import cli
 from bench.gate import launch
 from bench.gate.asked import Asked
 from bench.gate.schema import Verdict, VerdictRecord
+from bench.report import gate_outputs
 from tests.bench.gate import samples
 
 
@@ -88,3 +91,17 @@ def test_the_exit_status_is_the_verdict(
     asked = seen[0]
     assert (asked.against, asked.thresholds, asked.self_test) == ("v1", ("epoch=8%",), False)
     assert asked.overrides == {"data": "leaves"}
+
+
+def test_a_verdict_that_nobody_reads_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(launch, "check", lambda *_: (samples.passed(), tmp_path))
+    monkeypatch.setattr(gate_outputs, "printed", gone)
+    for stream in ("stdout", "stderr"):  # click puts wrappers there, which the next test has not
+        monkeypatch.setattr(sys, stream, getattr(sys, stream))
+    assert cli.main(["check", "--against", "v1"]) == 141
+    assert (tmp_path / "verdict.json").exists()

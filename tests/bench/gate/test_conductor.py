@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.gate import conductor
 from bench.gate.blocks import Role
 from bench.gate.conductor import Contestant, conduct
 from bench.schema import Failure, FailureKind
@@ -92,9 +94,48 @@ def test_one_that_stops_early_cannot_be_compared(tmp_path: Path) -> None:
     assert "after 1 of 3 epochs" in failures[Role.HEAD].message
 
 
-def test_one_that_hangs_is_killed_and_named(tmp_path: Path) -> None:
-    failures, _, _ = play(tmp_path, "hangs", "1", timeout_s=1.0)
+def test_one_that_hangs_is_killed_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience_s = iter([30.0] * len(Role) + [30.0] * len(Role))
+    awaited = conductor._Player.await_epoch
+
+    def await_epoch(player: conductor._Player, count: int, timeout_s: float) -> None:
+        # Nobody waits for the turn that hangs; the others have all the time that they may need.
+        awaited(player, count, next(patience_s, timeout_s))
+
+    monkeypatch.setattr(conductor._Player, "await_epoch", await_epoch)
+    failures, _, _ = play(tmp_path, "hangs", "1", timeout_s=0.0)
+    assert list(failures) == [Role.HEAD]
     assert failures[Role.HEAD].kind is FailureKind.TIMEOUT
+
+
+def test_one_that_dies_while_it_waits_for_its_turn_is_named(tmp_path: Path) -> None:
+    def turn_of(role: Role, epoch: int) -> Turn:
+        if (role, epoch) == (Role.HEAD, 1):  # nobody is there any more to be told
+            os.waitid(os.P_PID, int((tmp_path / "turns.pid").read_text()), os.WEXITED | os.WNOWAIT)
+        return Turn()
+
+    players = [
+        contestant(tmp_path, Role.REFERENCE, 3),
+        contestant(tmp_path, Role.HEAD, 3, "waits", "1"),
+    ]
+    failures = conduct(players, turn_of, 30.0, lambda *_: None)
+    assert list(failures) == [Role.HEAD]
+    assert failures[Role.HEAD].kind is FailureKind.ERROR
+
+
+@pytest.mark.parametrize(
+    ("program", "why"), [("no-such-program", "No such file"), ("./train.py", "Permission denied")]
+)
+def test_a_command_that_cannot_be_started_is_named(tmp_path: Path, program: str, why: str) -> None:
+    (tmp_path / "train.py").write_text("print('not executable')\n")
+    broken = replace(contestant(tmp_path, Role.HEAD, 1), command=(program,))
+    players = [contestant(tmp_path, Role.REFERENCE, 1), broken]
+    failures = conduct(players, lambda *_: Turn(), 30.0, lambda *_: None)
+    assert list(failures) == [Role.HEAD]
+    assert failures[Role.HEAD].message.startswith(f"{program} cannot be started in {tmp_path}")
+    assert why in failures[Role.HEAD].message
 
 
 def test_two_that_do_not_train_as_many_epochs_are_not_compared(tmp_path: Path) -> None:

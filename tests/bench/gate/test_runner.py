@@ -157,6 +157,17 @@ def test_both_sides_train_from_equal_seeds_and_other_ones_in_the_next_block(
     assert seeds == [{plan.trial_seed(0, 0)}, {plan.trial_seed(0, 1)}]
 
 
+def test_who_trains_first_is_another_one_in_the_next_block(
+    store: CheckStore, tmp_path: Path
+) -> None:
+    measure = runner(store, both(tmp_path, "100", "100")).measure
+    for block in range(2):
+        measure(SUBJECT, block, confirms=False)
+    positions = [{role: block.trial(role) for role in Role} for block in read_blocks(store.folder)]
+    found = [[trial.spec.position for trial in roles.values() if trial] for roles in positions]
+    assert found == [[0, 1, 2], [2, 1, 0]]
+
+
 def test_a_side_has_the_pipeline_that_its_own_variant_stands_for(
     store: CheckStore, tmp_path: Path
 ) -> None:
