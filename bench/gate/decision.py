@@ -61,6 +61,12 @@ class Series:
         floor = self.threshold.floor / base if base else 0.0
         return max(self.threshold.relative, floor)
 
+    @property
+    def lacking(self) -> str:
+        """Who has no such metric; empty if both sides have it."""
+        sides = (("the reference", self.before), ("the head", self.after))
+        return " and ".join(side for side, level in sides if level is None)
+
     def relative(self, value: float) -> float:
         """A value of `changes` as a relative change."""
         return math.expm1(value) if self.on_log else value
@@ -83,7 +89,7 @@ def decide(series: Series, comparisons: int) -> Change:
         metric=series.metric,
         unit=series.unit,
         verdict=verdict,
-        why=_why(verdict, count),
+        why=_why(verdict, series),
         change=estimate(series, series.changes),
         sure_low=_finite(series, certain.low),
         sure_high=_finite(series, own.high),
@@ -108,14 +114,18 @@ def estimate(series: Series, values: Sequence[float]) -> Estimate | None:
 
 
 def see_plant(series: Series, planted: float) -> SelfTest:
-    """Whether the gate told a planted slowdown from nothing."""
+    """Whether the gate told a planted slowdown from nothing, and would not let one pass."""
     found = bounds(series.changes, SIDES * PASS_ERROR, least_spread=series.least_spread)
     change = estimate(series, series.changes)
-    if found.low > 0:
-        return SelfTest(planted, True, change, "the planted slowdown was told from nothing")
+    blocks = f"after {len(series.changes)} blocks"
     if change is None:
         return SelfTest(planted, False, None, "no planted turn was measured")
-    why = f"after {len(series.changes)} blocks the planted slowdown could be nothing as well"
+    if found.high < series.inner(planted):
+        why = f"{blocks} a slowdown of the planted size is excluded, so that one would pass"
+        return SelfTest(planted, False, change, why)
+    if found.low > 0:
+        return SelfTest(planted, True, change, "the planted slowdown was told from nothing")
+    why = f"{blocks} the planted slowdown could be nothing as well"
     return SelfTest(planted, False, change, why)
 
 
@@ -153,13 +163,14 @@ def judge(count: int, certain_low: float, high: float, threshold: float) -> Verd
     return Verdict.REGRESSION if certain_low > 0 else Verdict.INCONCLUSIVE
 
 
-def _why(verdict: Verdict, count: int) -> str:
+def _why(verdict: Verdict, series: Series) -> str:
+    count = len(series.changes)
     blocks = f"{count} block{'' if count == 1 else 's'}"
     return {
         Verdict.PASS: f"after {blocks} a change of the threshold's size is excluded",
         Verdict.REGRESSION: f"after {blocks} worse beyond doubt, and perhaps by the threshold",
         Verdict.INCONCLUSIVE: f"after {blocks} neither nothing nor the threshold is excluded",
-        Verdict.NOTHING: "nothing was measured on both sides",
+        Verdict.NOTHING: f"{series.lacking or 'no turn of both'} did not measure it",
     }[verdict]
 
 

@@ -61,7 +61,9 @@ class CommandRunner:
 
     def measure(self, subject: Subject, block: int, *, confirms: bool) -> BlockValues:
         """Train the roles by turns, put what came of it on disk, and say what it comes to."""
-        outs = {role: self._store.work / f"b{block:03d}-{role}" for role in self._plants.roles(block)}
+        outs = {
+            role: self._store.work / f"b{block:03d}-{role}" for role in self._plants.roles(block)
+        }
         contestants = [self._contestant(role, out) for role, out in outs.items()]
         at = datetime.now(UTC).isoformat(timespec="seconds")
         played = play(contestants, self._plants, self._timeout_s, self._on_turn)

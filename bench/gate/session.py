@@ -27,6 +27,8 @@ from bench.schema import VariantProof
 
 # Fresh blocks that must confirm a regression.
 CONFIRMING = 2
+# After so many blocks, what one side has not measured is taken not to be there.
+ONE_SIDED = 2
 # A subject whose blocks fail so often is given up.
 FAILURES = 2
 NS_PER_S = 1_000_000_000
@@ -143,10 +145,14 @@ class _Gate:
         return tuple(s for s in self._blocks if not self._is_given_up(s) and self._is_open(s))
 
     def has_time_for(self, blocks: int, subject: Subject) -> bool:
-        """Whether the budget holds so many more blocks; the first one is always tried."""
-        costs_s = [block.wall_ns / NS_PER_S for block in self._blocks[subject]]
+        """Whether the budget holds so many more blocks, by its last ones, else by all others.
+
+        The first one of all is always tried.
+        """
+        known = self._blocks[subject][-3:] or [*chain.from_iterable(self._blocks.values())]
+        costs_s = [block.wall_ns / NS_PER_S for block in known]
         left_s = self._task.options.budget_s - self._spent_s
-        return not costs_s or blocks * max(costs_s[-3:]) <= left_s
+        return not costs_s or blocks * max(costs_s) <= left_s
 
     def measure(self, subject: Subject, *, confirms: bool = False) -> None:
         """One more block of a subject."""
@@ -178,7 +184,7 @@ class _Gate:
 
     def decided(self) -> Decided:
         """The verdict on what was measured."""
-        timed = map(self._changes, self._blocks)
+        timed = map(self._foreseen, self._blocks)
         changes = tuple(chain(self._broken, self._unproved, *timed))
         wanted = self._task.options.self_test
         self_test = self._self_test() if wanted and not self._broken else None
@@ -204,6 +210,9 @@ class _Gate:
 
     def _is_open(self, subject: Subject) -> bool:
         changes = self._changes(subject)
+        if len(self._blocks[subject]) >= ONE_SIDED:
+            lacking = {item.metric for item in self._series(subject) if item.lacking}
+            changes = tuple(change for change in changes if change.metric not in lacking)
         settled = bool(changes) and all(change.verdict is Verdict.PASS for change in changes)
         if not settled:
             return True
@@ -228,6 +237,22 @@ class _Gate:
         if all(block.failed for block in self._blocks[subject]):
             return (unmeasured(subject),)
         return tuple(self._change(subject, series) for series in self._series(subject))
+
+    def _foreseen(self, subject: Subject) -> tuple[Change, ...]:
+        """Its changes; what would settle one takes the time of all that is open, by turns."""
+        changes = self._changes(subject)
+        if not any(change.settle_s for change in changes):
+            return changes
+        together = sum(map(self._block_s, {subject, *self.undecided()})) / self._block_s(subject)
+        return tuple(
+            replace(change, settle_s=change.settle_s and change.settle_s * together)
+            for change in changes
+        )
+
+    def _block_s(self, subject: Subject) -> float:
+        """What a block of it takes; of the others, as long as it has none."""
+        known = self._blocks[subject] or [*chain.from_iterable(self._blocks.values())]
+        return float(np.mean([block.wall_ns / NS_PER_S for block in known]))
 
     def _change(self, subject: Subject, series: Series) -> Change:
         change = decide(series, self._comparisons)

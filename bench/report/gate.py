@@ -34,7 +34,7 @@ def text(record: VerdictRecord) -> str:
     why = [reason for reason in map(plain, record.reasons) if not _told(reason, first)]
     lines = [first, *(f"  why: {reason}" for reason in why[:MOST_LINES]), *_columns(record)]
     if record.verdict is Verdict.PASS:
-        lines += [f"  could have missed: {line}" for line in _missed(record)[:MOST_LINES]]
+        lines += [f"  could have missed, up to: {line}" for line in _missed(record)[:MOST_LINES]]
     unsettled = gate_words.of_verdict(record, Verdict.INCONCLUSIVE)
     lines += [f"  {gate_words.to_settle(change)}" for change in unsettled[:MOST_LINES]]
     if record.verdict is not Verdict.NOTHING:
@@ -164,7 +164,7 @@ def _unseen(record: VerdictRecord) -> str:
     """What a pass could have missed; what would settle what is not settled."""
     if record.verdict is Verdict.PASS:
         lines = _bullets(_missed(record))
-        return f"**What it could have missed**: smaller changes than these.\n\n{lines}"
+        return f"**What it could have missed**: changes for the worse up to these.\n\n{lines}"
     unsettled = gate_words.of_verdict(record, Verdict.INCONCLUSIVE)
     if not unsettled:
         return ""

@@ -169,9 +169,11 @@ def to_settle(change: Change) -> str:
 
 def missed(change: Change) -> str:
     """What a metric that passes could hide: `steady epoch 2.4 %`."""
-    if change.smallest is None:
+    if change.sure_high is None:
         return f"{title(change)} anything"
-    return f"{title(change)} {size(change, change.smallest)}"
+    if change.sure_high <= 0:
+        return f"{title(change)} nothing"
+    return f"{title(change)} {size(change, change.sure_high)}"
 
 
 def _none_of(count: int) -> str:

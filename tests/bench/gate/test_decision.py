@@ -108,6 +108,16 @@ def test_plant_is_seen_or_not() -> None:
     assert not see_plant(series(0.0, 0), 0.05).seen
 
 
+def test_a_plant_that_arrives_diluted_is_not_seen() -> None:
+    # Told from nothing, but a slowdown of the planted size would have passed.
+    diluted = see_plant(series(0.02, 9), 0.05)
+    assert diluted.change is not None
+    assert diluted.change.low is not None
+    assert diluted.change.low > 0
+    assert not diluted.seen
+    assert "a slowdown of the planted size is excluded" in diluted.why
+
+
 def test_all_passes_are_a_pass_only_with_the_self_test_seen() -> None:
     passes = [change(Verdict.PASS)] * 3
     assert conclude(passes, SEEN, self_test_wanted=True)[0] is Verdict.PASS

@@ -13,7 +13,7 @@ from bench.gate.options import GateOptions
 from bench.gate.pairs import BlockValues, evaluate
 from bench.gate.schema import Change, Verdict
 from bench.gate.session import CONFIRMING, Decided, Task, check
-from bench.schema import SCHEMA_VERSION, VariantProof
+from bench.schema import SCHEMA_VERSION, EpochRecord, VariantProof
 from leafmodel.pipelines.facts import ProofCheck, ProofStatus
 from leafmodel.pipelines.spec import Loader, PipelineSpec
 from tests.bench.gate import made
@@ -157,6 +157,37 @@ def test_a_spent_budget_is_inconclusive_and_says_what_would_settle_it() -> None:
     assert step.settle_s is not None
     assert step.settle_s > 300
     assert any("budget of 300 s is spent" in reason for reason in decided.reasons)
+
+
+def test_what_would_settle_it_is_a_budget_for_all_that_take_turns() -> None:
+    def noisy(n: int, _confirms: bool) -> BlockRecord:
+        return made.block(n, noise=0.4, wall_s=BLOCK_S)
+
+    four = tuple(Subject(name, "cnn") for name in ("in_model", "plain", "parallel", "prefetch"))
+    alone = of(run(FakeRunner(noisy), budget_s=8 * BLOCK_S), Metric.STEP)
+    together = of(run(FakeRunner(noisy), budget_s=32 * BLOCK_S, subjects=four), Metric.STEP)
+    assert alone.blocks == together.blocks == 8
+    assert alone.settle_s is not None
+    assert together.settle_s == pytest.approx(4 * alone.settle_s)
+
+
+def test_no_block_begins_that_would_not_fit_into_the_budget() -> None:
+    four = tuple(Subject(name, "cnn") for name in ("in_model", "plain", "parallel", "prefetch"))
+    runner = FakeRunner(quiet())
+    decided = run(runner, budget_s=2.5 * BLOCK_S, subjects=four)
+    assert len(runner.measured) == 2
+    assert decided.verdict is Verdict.INCONCLUSIVE
+    assert any("no block was measured within the budget" in why for why in decided.reasons)
+
+
+def test_a_metric_that_one_side_lacks_ends_the_check_when_all_else_is_settled() -> None:
+    def bare(epochs: list[EpochRecord]) -> list[EpochRecord]:
+        return [replace(item, val_accuracy=None) for item in epochs]
+
+    decided = run(FakeRunner(quiet(head=bare)))
+    assert decided.verdict is Verdict.INCONCLUSIVE
+    assert decided.blocks == run(FakeRunner(quiet())).blocks
+    assert of(decided, Metric.ACCURACY).why == "the head did not measure it"
 
 
 def test_a_gate_that_cannot_see_the_plant_is_inconclusive() -> None:

@@ -153,17 +153,20 @@ def test_shares_keep_the_digits_that_matter(share, shown):
 
 
 def test_a_pass_says_what_it_could_have_missed():
-    told = "steady step 2.1 %, steady epoch 2.4 %"
-    assert (
-        f"**What it could have missed**: smaller changes than these.\n\n- in_model, cnn: {told}"
-        in (markdown(samples.passed()))
+    made = replace(
+        samples.passed(),
+        changes=(samples.change(Metric.STEP), samples.change(Metric.EPOCH, value=-0.05)),
     )
-    assert f"could have missed: in_model, cnn: {told}" in text(samples.passed())
+    told = "in_model, cnn: steady step 2.6 %, steady epoch nothing"
+    assert (
+        f"**What it could have missed**: changes for the worse up to these.\n\n- {told}"
+    ) in markdown(made)
+    assert f"could have missed, up to: {told}" in text(made)
 
 
 def test_a_pass_that_cannot_say_what_it_saw_could_have_missed_anything():
-    made = replace(samples.passed(), changes=(samples.change(smallest=None),))
-    assert "could have missed: in_model, cnn: steady epoch anything" in text(made)
+    made = replace(samples.passed(), changes=(samples.change(sure_high=None),))
+    assert "could have missed, up to: in_model, cnn: steady epoch anything" in text(made)
 
 
 @pytest.mark.parametrize("show", [markdown, text])
