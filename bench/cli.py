@@ -44,6 +44,18 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     try:
+        return _status(arguments)
+    except SystemExit:  # what click makes of a pipe that nobody reads; its 1 would be a verdict
+        return EXIT_UNREAD
+    except Exception:  # noqa: BLE001  Python's own status for it, 1, is a verdict of some commands
+        traceback.print_exc()
+        click.echo("leafbench: this is a fault of leafbench's own; nothing is decided", err=True)
+        return EXIT_FAULT
+
+
+def _status(arguments: Sequence[str] | None) -> int:
+    """The exit status of what ends as foreseen."""
+    try:
         return int(cli.main(arguments, prog_name="leafbench", standalone_mode=False) or EXIT_OK)
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -56,12 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("leafbench: interrupted", err=True)
         return EXIT_INTERRUPTED
-    except SystemExit:  # what click makes of a pipe that nobody reads; its 1 would be a verdict
-        return EXIT_UNREAD
-    except Exception:  # Python's own status for it, 1, is a verdict of some commands
-        traceback.print_exc()
-        click.echo("leafbench: this is a fault of leafbench's own; nothing is decided", err=True)
-        return EXIT_FAULT
 
 
 def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:

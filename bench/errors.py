@@ -9,8 +9,8 @@ BenchError (2)
  +-- PlanChangedError `--resume` of a run whose plan, images or versions are not today's
 
 Exit statuses of `leafbench`: 0 fine, 1 some trials failed, 2 wrong usage or data, 70 a fault of
-leafbench's own (sysexits.h calls it EX_SOFTWARE), 130 interrupted, 141 nobody read the output (128 and
-the number of SIGPIPE, as a shell has it). Each command's help says what it adds.
+leafbench's own (EX_SOFTWARE in sysexits.h), 130 interrupted, 141 nobody read the output (as a shell
+has it: 128 and the number of SIGPIPE). Each command's help says what it adds.
 """
 
 from __future__ import annotations

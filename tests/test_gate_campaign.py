@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from itertools import chain, islice
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,8 @@ from bench.gate.metrics import Metric
 from bench.gate.options import GateOptions
 from bench.gate.schema import Verdict
 from bench.turns import Place
-from benchmarks.gate_campaign import live, render, simulate
-from benchmarks.gate_campaign.plan import SIZES, cases
+from benchmarks.gate_campaign import live, noise, render, simulate
+from benchmarks.gate_campaign.plan import SIZES, Case, cases
 from tests.bench.gate import made
 
 CAMPAIGN = Path(__file__).parents[1] / "reports" / "gate-campaign"
@@ -62,16 +64,50 @@ def test_a_plant_is_as_large_as_it_says_and_where_it_says(place: Place, metric: 
 
 def test_simulated_decisions_are_the_gates_own_and_deterministic() -> None:
     blocks = [made.block(number, noise=0.02) for number in range(12)]
-    recorded = simulate.Recorded([blocks])
+    recorded = simulate.Recorded([blocks[:5], [], blocks[5:]])
 
     def run(plant: float) -> list[simulate.Simulated]:
-        return simulate.simulate(recorded, Place.MODEL, plant, 5, GateOptions(), VALIDATION_IMAGES)
+        case = Case(0, plant, Place.MODEL, neighbour=False)
+        return simulate.simulate(recorded, case, 5, GateOptions(), VALIDATION_IMAGES)
 
     assert {item.verdict for item in run(0.0)} == {Verdict.PASS}
     assert {item.verdict for item in run(0.2)} == {Verdict.REGRESSION}
     assert {item.fixed_threshold for item in run(0.2)} == {True}
     assert {item.compare_fail for item in run(0.0)} == {False}
     assert run(0.2) == run(0.2)
+
+
+def test_simulated_checks_take_stretches_of_recorded_ones_in_the_order_of_time() -> None:
+    checks = (range(4), range(4, 9), range(9, 12))
+    drawn = simulate.numbers(random.Random(7), checks)
+    first = list(islice(drawn, 40))
+    stretches = [range(first[0], next(c.stop for c in checks if first[0] in c))]
+    while sum(map(len, stretches)) < len(first):
+        begin = first[sum(map(len, stretches))]
+        stretches.append(next(c for c in checks if begin == c.start))
+    assert list(chain.from_iterable(stretches))[: len(first)] == first
+    assert {c.start for c in stretches[1:]} == {0, 4, 9}
+
+
+def test_thousand_simulated_decisions_are_no_surer_than_the_checks_that_they_rest_on() -> None:
+    one = simulate.Simulated("same", Verdict.PASS, 1.0, 4, False, False)
+    recording = simulate.Recording(checks=20, blocks=94)
+    found = simulate.Simulations(1, recording, simulate.Recording(4, 60), [one] * 1000)
+    (row,) = [r for r in render.markdown((), found, (), {}).splitlines() if r.startswith("| equal")]
+    assert "| 1,000 | 0.0% (0.0% to 16.1%) |" in row
+
+
+def test_blocks_that_remember_each_other_are_told_from_those_that_do_not() -> None:
+    def check(*slower: float) -> list[BlockRecord]:
+        return [made.block(number, slower=share) for number, share in enumerate(slower)]
+
+    alike = [check(0.1, 0.1, 0.1), check(-0.1, -0.1, -0.1)]
+    turning = [check(0.1, -0.1, 0.1, -0.1)]
+    assert noise.memory(alike, Metric.STEP).lag_1 == pytest.approx(1.0)
+    assert noise.memory(alike, Metric.STEP).pairs == 4
+    assert noise.memory(alike, Metric.STEP).chance == pytest.approx(0.98)
+    assert noise.memory(turning, Metric.STEP).lag_1 == pytest.approx(-1.0, abs=0.01)
+    assert noise.memory([check(0.1), check(0.2)], Metric.STEP) == noise.Memory(0.0, 0)
 
 
 def test_what_is_kept_of_a_decision_reads_back(tmp_path: Path) -> None:

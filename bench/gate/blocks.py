@@ -1,8 +1,9 @@
 """A block: reference, reference again and head, trained by turns in fresh processes; as a record.
 
 Turn 0 is the first epoch (tracing, cache filling); the turns after it are steady. The order of the
-three is reversed at every other turn, and the first turn's at every other block. The reference's second process is made slower in most of its
-steady turns, so that one process gives both the self-test and a noise floor.
+three is reversed at every other turn, and the first turn's at every other block. The reference's
+second process is made slower in most of its steady turns, so that one process gives both the
+self-test and a noise floor.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from bench.progress import PlainProgress
 from bench.store import write_whole
 from bench.turns import Place
 from benchmarks.gate_campaign import live, render, simulate
-from benchmarks.gate_campaign.plan import SIZES, cases
+from benchmarks.gate_campaign.plan import SIZES, Case, cases
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "reports" / "gate-campaign"
@@ -63,21 +63,26 @@ def _live(given: argparse.Namespace) -> None:
 
 
 def _simulate(given: argparse.Namespace) -> None:
-    made = _decisions(given.out)
-    quiet = [folder for folder in made if folder.name.endswith("-same")]
-    if not quiet:
-        sys.exit(f"There is no live decision between equal code in {given.out}: run `live` first.")
-    recorded = simulate.Recorded([live.kept_blocks(folder) for folder in quiet])
+    quiet, neighbour = (_recorded(given.out, kind) for kind in (render.SAME, render.NEIGHBOUR))
     options = Asked("HEAD", ROOT, ()).options()
     images = (make_config(SUITE).images or 0) // VALIDATION_PART
-    kinds = [(Place.MODEL, 0.0), *((place, size) for place in Place for size in SIZES)]
-    places, sizes = zip(*kinds, strict=True)
+    kinds = [Case(0, size, place, False) for place in Place for size in SIZES]
+    kinds += [Case(0, 0.0, Place.MODEL, False), Case(0, 0.0, Place.MODEL, True)]
+    recorded = [neighbour if case.neighbour else quiet for case in kinds]
     same = (repeat(given.simulations), repeat(options), repeat(images))
     with ProcessPoolExecutor() as pool:
-        each = pool.map(simulate.simulate, repeat(recorded), places, sizes, *same)
+        each = pool.map(simulate.simulate, recorded, kinds, *same)
         found = [item for items in each for item in items]
-    decided = encode(simulate.Simulations(1, len(recorded.blocks), found))
-    write_whole(given.out / SIMULATED, gzip.compress(decided, mtime=0))
+    made = simulate.Simulations(1, quiet.recording, neighbour.recording, found)
+    write_whole(given.out / SIMULATED, gzip.compress(encode(made), mtime=0))
+
+
+def _recorded(out: Path, kind: str) -> simulate.Recorded:
+    """The blocks of the live decisions of a kind."""
+    folders = [folder for folder in _decisions(out) if folder.name.partition("-")[2] == kind]
+    if not folders:
+        sys.exit(f"There is no live decision `{kind}` in {out}: run `live` first.")
+    return simulate.Recorded([live.kept_blocks(folder) for folder in folders])
 
 
 def _report(given: argparse.Namespace) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 from bench.codec import decode
 from bench.gate.blocks import BlockRecord
-from bench.gate.metrics import Metric
+from bench.gate.metrics import KINDS, Metric
 from bench.gate.schema import Verdict, VerdictRecord
 from bench.report.canvas import GREY, clean, figure, legend_above, png
 from bench.report.formats import joined, percent, seconds, table
 from bench.stats import wilson
 from bench.store import write_whole
 from bench.turns import Place
+from benchmarks.gate_campaign import noise
 from benchmarks.gate_campaign.plan import SIZES, cases
 from benchmarks.gate_campaign.simulate import (
     Simulated,
@@ -58,19 +59,30 @@ def write(out: Path, live: Mapping[str, Decision], simulated: Path) -> None:
         found = decode(gzip.decompress(simulated.read_bytes()), Simulations, str(simulated))
     records = [record for record, _ in live.values()]
     write_whole(out / FIGURE, _figure(made, found.decisions if found else ()))
-    write_whole(out / REPORT, markdown(made, found, records).encode())
+    equal = [blocks for name, (_, blocks) in live.items() if name.partition("-")[2] == SAME]
+    memories = {metric: noise.memory(equal, metric) for metric in Metric} if equal else {}
+    write_whole(out / REPORT, markdown(made, found, records, memories).encode())
 
 
 def markdown(
-    made: Sequence[Made], found: Simulations | None, records: Sequence[VerdictRecord]
+    made: Sequence[Made],
+    found: Simulations | None,
+    records: Sequence[VerdictRecord],
+    memories: Mapping[Metric, noise.Memory],
 ) -> str:
-    """The report; `records` are the live verdicts, for machines and versions."""
+    """The report; `records` are the live verdicts, for machines and versions.
+
+    Args:
+        memories: of blocks between equal code.
+    """
     parts = [_INTRODUCTION.format(**_facts(records)), f"![decisions]({FIGURE})"]
     told = _LIVE.format(made=len(made), planned=len(cases()))
     parts += ["## Live decisions", _live_table(made), told, _METHODS]
+    if memories:
+        parts.append(_remembered(memories))
     if found:
-        told = _SIMULATED.format(blocks=found.recorded_blocks)
-        parts += ["## Simulated decisions", told, _simulated_table(found.decisions)]
+        told = _SIMULATED.format(quiet=found.quiet, neighbour=found.neighbour)
+        parts += ["## Simulated decisions", told, _simulated_table(found)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -107,15 +119,29 @@ its 95 % interval (Wilson 1927); `measured` is by how much the head's epochs wer
 of the decisions' own estimates; `time` is the median of a decision. Raw epochs and the verdict of
 each decision are in `live/`."""
 
+_MEMORY = """\
+The method takes blocks to be independent. How much a block between equal code remembers of the one
+before it (autocorrelation at lag 1, within checks, without a neighbour, {pairs} pairs of blocks):
+{told}. Chance alone stays within {chance:.2f} of nothing in 95 % of such recordings."""
+
 _SIMULATED = """\
-The gate's own loop over {blocks} recorded blocks of the live decisions between equal
-code, in the order of time; a check begins at a random one, and which side is the head is drawn.
-Checks overlap, so their intervals are about this recording, not about every machine."""
+The gate's own loop over the recorded blocks of the live decisions between equal code:
+{quiet.blocks} blocks of {quiet.checks} checks, and {neighbour.blocks} blocks of {neighbour.checks}
+checks beside a busy neighbour. A simulated check begins at a random block of one of them and goes
+on with others drawn whole, each in the order of time; which side is the head is drawn. All rest on
+so few recorded checks, so the interval of `called` is the one that as many independent decisions
+would have: it says how well the share is known, not how exactly it was simulated."""
 
 _METHODS = """\
 `medians` is a fixed threshold of 5 % on the medians of the same epochs; `compare-fail`
 is pytest-benchmark's rule `mean:5%`, a second job's epochs against a first one's. Every method is
 given the blocks that the gate took for its own decision."""
+
+
+def _remembered(memories: Mapping[Metric, noise.Memory]) -> str:
+    told = ", ".join(f"{KINDS[metric].title} {own.lag_1:+.2f}" for metric, own in memories.items())
+    fewest = min(memories.values(), key=lambda own: own.pairs)
+    return _MEMORY.format(told=told, pairs=fewest.pairs, chance=fewest.chance)
 
 
 def _facts(records: Sequence[VerdictRecord]) -> dict[str, str]:
@@ -163,25 +189,29 @@ def _live_row(kind: str, own: Sequence[Made]) -> tuple[str, ...]:
     counts = {verdict: sum(item.verdict is verdict for item in own) for verdict in Verdict}
     middle = statistics.median(item.spent_s for item in own)
     shown = map(str, counts.values())
-    called = _share(counts[Verdict.REGRESSION], len(own))
+    called = _share(counts[Verdict.REGRESSION], len(own), len(own))
     changes = [item.epoch_change for item in own if item.epoch_change is not None]
     measured = f"{statistics.median(changes):+.1%}" if changes else "-"
     others = _others(own)
     return (title(kind), str(len(own)), *shown, called, *others, measured, seconds(middle))
 
 
-def _simulated_table(found: Sequence[Simulated]) -> str:
+def _simulated_table(found: Simulations) -> str:
     header = ("head", "decisions", "called", "pass", *_OTHERS, "time")
-    groups = [(kind, [item for item in found if item.kind == kind]) for kind in kinds(found)]
-    return table(header, [_simulated_row(kind, own) for kind, own in groups])
+    rows = []
+    for kind in kinds(found.decisions):
+        recording = found.neighbour if kind == NEIGHBOUR else found.quiet
+        own = [item for item in found.decisions if item.kind == kind]
+        rows.append(_simulated_row(kind, own, recording.checks))
+    return table(header, rows)
 
 
-def _simulated_row(kind: str, own: Sequence[Simulated]) -> tuple[str, ...]:
+def _simulated_row(kind: str, own: Sequence[Simulated], independent: int) -> tuple[str, ...]:
     count = len(own)
     return (
         title(kind),
         f"{count:,}",
-        _share(sum(map(_regression, own)), count),
+        _share(sum(map(_regression, own)), count, min(count, independent)),
         percent(sum(item.verdict is Verdict.PASS for item in own) / count),
         *_others(own),
         seconds(statistics.median(item.spent_s for item in own)),
@@ -198,8 +228,9 @@ def _others(own: Sequence[Made | Simulated]) -> tuple[str, str]:
     return percent(medians / len(own)), percent(compared / len(own))
 
 
-def _share(part: int, whole: int) -> str:
-    low, high = wilson(part / whole, whole)
+def _share(part: int, whole: int, independent: int) -> str:
+    """A share, and its interval if so many of the whole are independent."""
+    low, high = wilson(part / whole, independent)
     return f"{part / whole:.1%} ({low:.1%} to {high:.1%})"
 
 

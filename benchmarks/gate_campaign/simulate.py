@@ -1,10 +1,14 @@
 """Simulated decisions: the gate's own loop over recorded noise, with slowdowns of known size.
 
-Recorded are the live decisions between equal code without a neighbour: their blocks in the order of
-time, so that drift and bursts stay. A simulated check begins at a random block and takes what
-follows; which side is called the head is drawn for each check, so that chance and not the order of
-the processes decides. A slowdown is planted by making the head's epochs longer, each by a share of
-its own time: its steps (`model`, computing; `pipeline`, waiting) or its end (`boundary`).
+Recorded are the live decisions between equal code. A simulated check begins at a random block of
+one of them, takes what follows, and goes on with others, drawn whole: within each of them the
+blocks stay in the order of time, so that drift and bursts stay (a bootstrap of blocks: Kuensch
+1989, Ann. Statist. 17). Which side is called the head is drawn for each check. A slowdown is
+planted by making the head's epochs longer, each by a share of its own time: its steps (`model`,
+computing; `pipeline`, waiting) or its end (`boundary`).
+
+Simulated checks share recordings: a thousand of them are no surer than as many independent ones as
+there are recorded checks, and `render` gives them no narrower interval.
 
 The same blocks are given to what people use instead: a fixed threshold on medians, and
 pytest-benchmark's `--benchmark-compare-fail=mean:5%`, which holds a run against a saved one.
@@ -14,7 +18,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import add
 
@@ -25,6 +29,7 @@ from bench.gate.schema import Verdict
 from bench.gate.session import Task, check
 from bench.schema import EpochRecord, TrialRecord, VariantProof
 from bench.turns import Place
+from benchmarks.gate_campaign.plan import Case
 
 FIXED = 0.05
 NS_PER_S = 1_000_000_000
@@ -43,31 +48,54 @@ class Simulated:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """How many live checks, and blocks in them, simulated decisions rest on."""
+
+    checks: int
+    blocks: int
+
+
+@dataclass(frozen=True)
 class Simulations:
-    """All simulated decisions, and how many recorded blocks they rest on."""
+    """All simulated decisions; what those beside no neighbour and beside one rest on."""
 
     schema_version: int
-    recorded_blocks: int
+    quiet: Recording
+    neighbour: Recording
     decisions: list[Simulated]
 
 
 class Recorded:
-    """Recorded blocks, with each planted version of them computed once."""
+    """Recorded blocks, with each planted version of them computed once.
+
+    `checks` are the numbers of each recorded check's blocks.
+    """
 
     def __init__(self, checks: Sequence[Sequence[BlockRecord]]) -> None:
-        self.blocks = [block for blocks in checks for block in blocks if not block.failed]
+        self.blocks: list[BlockRecord] = []
+        self.checks: list[range] = []
+        for blocks in checks:
+            begin = len(self.blocks)
+            self.blocks += [block for block in blocks if not block.failed]
+            if len(self.blocks) > begin:
+                self.checks.append(range(begin, len(self.blocks)))
         self._values: dict[tuple[int, bool, Place, float], BlockValues] = {}
+
+    @property
+    def recording(self) -> Recording:
+        """How much of it there is."""
+        return Recording(len(self.checks), len(self.blocks))
 
     def values(self, index: int, swapped: bool, place: Place, plant: float) -> BlockValues:
         """What a block comes to with a planted head."""
-        key = (index % len(self.blocks), swapped, place, plant)
+        key = (index, swapped, place, plant)
         if key not in self._values:
             self._values[key] = evaluate(self.planted(*key))
         return self._values[key]
 
     def planted(self, index: int, swapped: bool, place: Place, plant: float) -> BlockRecord:
         """A block with a planted head."""
-        block = self.blocks[index % len(self.blocks)]
+        block = self.blocks[index]
         base, other = block.reference, block.head
         if swapped:
             base, other = other, base
@@ -96,55 +124,66 @@ def _sum(times: Sequence[int], more: Sequence[int]) -> tuple[int, ...]:
 
 
 def simulate(
-    recorded: Recorded,
-    place: Place,
-    plant: float,
-    count: int,
-    options: GateOptions,
-    validation_images: int,
+    recorded: Recorded, case: Case, count: int, options: GateOptions, validation_images: int
 ) -> list[Simulated]:
     """So many decisions of one kind; deterministic."""
-    rng = random.Random(f"{place} {plant}")
-    kind = "same" if plant == 0 else f"{place}-{round(plant * 100)}"
+    rng = random.Random(case.kind)
+    task = Task((recorded.blocks[0].subject,), options, validation_images)
     made = []
     for _ in range(count):
-        start, swapped = rng.randrange(len(recorded.blocks)), rng.random() < 0.5
-        runner = _Replay(recorded, start, swapped, place, plant)
-        task = Task((recorded.blocks[0].subject,), options, validation_images)
-        decided = check(task, runner, lambda r=runner: r.now_s, lambda _text: None)  # type: ignore[misc]
-        used = [recorded.planted(start + n, swapped, place, plant) for n in range(decided.blocks)]
+        order = numbers(rng, recorded.checks)
+        runner = _Replay(recorded, order, rng.random() < 0.5, case)
+        decided = check(task, runner, runner.clock_s, lambda _text: None)
         made.append(
             Simulated(
-                kind,
+                case.kind,
                 decided.verdict,
                 decided.spent_s,
                 decided.blocks,
-                fixed_threshold(used),
-                compare_fail(used),
+                fixed_threshold(runner.used),
+                compare_fail(runner.used),
             )
         )
     return made
+
+
+def numbers(rng: random.Random, checks: Sequence[range]) -> Iterator[int]:
+    """The numbers of blocks as they come: one check from a random block on, then whole ones."""
+    first = rng.choice(checks)
+    yield from first[rng.randrange(len(first)) :]
+    while True:
+        yield from rng.choice(checks)
 
 
 class _Replay:
     """Recorded blocks as they come; the clock moves by what they took."""
 
     def __init__(
-        self, recorded: Recorded, start: int, swapped: bool, place: Place, plant: float
+        self,
+        recorded: Recorded,
+        order: Iterator[int],
+        swapped: bool,
+        case: Case,
     ) -> None:
-        self._recorded, self._start = recorded, start
-        self._swapped, self._place, self._plant = swapped, place, plant
-        self.now_s = 0.0
+        self._recorded, self._order = recorded, order
+        self._planted = (swapped, case.place, case.plant)
+        self._now_s = 0.0
+        self.used: list[BlockRecord] = []
+
+    def clock_s(self) -> float:
+        """The time that its blocks have taken."""
+        return self._now_s
 
     def prove(self) -> Mapping[Role, Mapping[str, VariantProof]]:
         """Nothing to prove: the code is not there."""
         return {}
 
-    def measure(self, _subject: Subject, block: int, *, confirms: bool) -> BlockValues:  # noqa: ARG002
+    def measure(self, _subject: Subject, _block: int, *, confirms: bool) -> BlockValues:  # noqa: ARG002
         """The next recorded block."""
-        index = self._start + block
-        found = self._recorded.values(index, self._swapped, self._place, self._plant)
-        self.now_s += found.wall_ns / NS_PER_S
+        which = (next(self._order), *self._planted)
+        found = self._recorded.values(*which)
+        self.used.append(self._recorded.planted(*which))
+        self._now_s += found.wall_ns / NS_PER_S
         return found
 
 
