@@ -22,12 +22,14 @@ from bench.gate.options import (
 from bench.gate.pairs import PLANTED
 from bench.schema import RunConfig
 from bench.turns import Turn
-from bench.values import Given, names
+from bench.values import Given, names, suggestion
 from bench.variants import pipeline_variant, says_execution
 
 SUITE = "gate"
 # For what a command of the user's own must do before its turn is given up.
 TURN_TIMEOUT_S = 900.0
+# What is compared of it: the variant that thresholds may name.
+COMMAND = ("command",)
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,23 @@ class Asked:
         Raises:
             ConfigError: anything malformed.
         """
-        options = parse_options(*gate_table(self.suite))
+        suite = options = parse_options(*gate_table(self.suite))
         if self.budget is not None:
             options = replace(options, budget_s=budget_s(Given(self.budget, "--budget")))
         if self.self_test is not None:
             options = replace(options, self_test=self.self_test)
-        return with_limits(options, self.thresholds, self.floors)
+        options = with_limits(options, self.thresholds, self.floors)
+        self._refuse_strange(set(options.thresholds.variants) - set(suite.thresholds.variants))
+        return options
+
+    def _refuse_strange(self, named: set[str]) -> None:
+        """A threshold of a variant that is not compared holds nothing to it."""
+        known = COMMAND if self.training is not None else self.config().variants
+        for name in sorted(named - set(known)):
+            raise ConfigError(
+                f"--threshold or --floor names {name}, which is not compared."
+                f"{suggestion(name, known)} Compared: {', '.join(known)}."
+            )
 
     def training_words(self) -> tuple[str, ...]:
         """The user's own command, parted as a shell would.

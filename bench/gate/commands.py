@@ -14,6 +14,7 @@ from bench.errors import ConfigError
 
 if TYPE_CHECKING:
     from bench.gate.schema import VerdictRecord
+    from bench.report.gate_outputs import Copies
 
 EXIT_STATUSES = """
 \b
@@ -77,11 +78,14 @@ def check(json_file: str | None, junit_file: str | None, **given: Any) -> int:
     each, in fresh processes; after every block it is decided whether another one is needed.
     """
     from bench.progress import shown
+    from bench.report.gate_outputs import Copies, prepare
 
     asked = {key: value for key, value in given.items() if value not in (None, ())}
+    copies = Copies(*(Path(name) if name else None for name in (json_file, junit_file)))
+    prepare(copies)
     with shown() as progress:
         record, folder = _decided(asked, progress)
-    return _told(record, folder, json_file, junit_file)
+    return _told(record, folder, copies)
 
 
 @click.command()
@@ -91,10 +95,11 @@ def compare(reference: str, head: str) -> int:
     """Compare two runs (or their summary.json) that were measured apart: what travels."""
     from bench.gate import launch
     from bench.progress import shown
+    from bench.report.gate_outputs import Copies
 
     with shown() as progress:
         record = launch.check_summaries(Path(reference), Path(head), (), progress)
-    return _told(record, None, None, None)
+    return _told(record, None, Copies())
 
 
 _SOURCES = ("against", "baseline", "microbench")
@@ -159,15 +164,9 @@ def _asked(asked: dict[str, Any]) -> Any:
     )
 
 
-def _told(
-    record: VerdictRecord, folder: Path | None, json_file: str | None, junit_file: str | None
-) -> int:
+def _told(record: VerdictRecord, folder: Path | None, copies: Copies) -> int:
     from bench.report import gate_outputs
 
-    copies = gate_outputs.Copies(
-        json=Path(json_file) if json_file else None,
-        junit=Path(junit_file) if junit_file else None,
-    )
     try:  # neither a full disk nor a reader that went away may cost the other output
         click.echo(gate_outputs.printed(record, os.environ))
     finally:

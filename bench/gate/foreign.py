@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.gate.asked import COMMAND
 from bench.gate.blocks import Role, Subject
 from bench.gate.conductor import Contestant
 from bench.gate.measuring import (
@@ -28,7 +29,7 @@ from bench.schema import Failure, FailureKind, TrialKind, TrialRecord, TrialSpec
 from bench.turns import OUT_VARIABLE
 from leafmodel.pipelines.spec import PipelineSpec
 
-SUBJECT = Subject("command", "training")
+SUBJECT = Subject(COMMAND[0], "training")
 
 
 class CommandRunner:

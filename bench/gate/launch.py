@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import environment, images, session
 from bench.config import for_machine, make_config
 from bench.environment import leafbench_version
+from bench.errors import ConfigError
 from bench.gate import microbench, revision, sides, summaries, summary_files
 from bench.gate.asked import Asked, with_limits
 from bench.gate.decision import FAMILY_ERROR
@@ -71,6 +72,12 @@ def check_benchmarks(
     Raises:
         BenchError: a file cannot be used, or the two are of different machines.
     """
+    for text in (*thresholds, *floors):
+        if "=" in text:
+            raise ConfigError(
+                "--microbench compares the rounds of benchmarks, by one threshold and one floor: "
+                f"leave out what names a metric, {text.partition('=')[0]}."
+            )
     options = with_limits(GateOptions(), thresholds, floors)
     return microbench.check(old, new, options.thresholds.of("", Metric.STEP), _now())
 

@@ -22,23 +22,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.errors import ConfigError
-from bench.gate.metrics import KINDS, Metric, Threshold, Thresholds
+from bench.gate.metrics import KINDS, Metric, Threshold, Thresholds, Unit
 from bench.values import Given, flag, suggestion
 
 DEFAULT_BUDGET_S = 900.0
 _USUAL = 0.05  # `threshold = ...` sets the metrics that have this by default
 _KEYS = ("budget", "self_test", "threshold", "metric", "variant")
-_UNITS: Mapping[str, float] = {
-    "": 1.0,
-    "ns": 1e-9,
-    "us": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-    "kib": 2.0**10,
-    "mib": 2.0**20,
-    "gib": 2.0**30,
+_TIMES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZES = {"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30}
+
+
+@dataclass(frozen=True)
+class _Amounts:
+    """Amounts of one unit: what they are called, with an example, and how they may be written."""
+
+    called: str
+    written: Mapping[str, float]
+
+
+_AMOUNTS: Mapping[Unit, _Amounts] = {
+    Unit.SECONDS: _Amounts("a time such as 15m, 90s or 5ms", _TIMES),
+    Unit.BYTES: _Amounts("a size such as 64MiB", _SIZES),
+    Unit.SHARE: _Amounts("a share such as 2% or 0.02", {"%": 0.01}),
 }
 
 
@@ -79,7 +84,7 @@ def with_threshold(options: GateOptions, given: Given) -> GateOptions:
     Raises:
         ConfigError: no such metric, or no share.
     """
-    return _with(options, given, lambda old, value: replace(old, relative=share(value)))
+    return _with(options, given, lambda old, value, _: replace(old, relative=share(value)))
 
 
 def with_floor(options: GateOptions, given: Given) -> GateOptions:
@@ -88,7 +93,7 @@ def with_floor(options: GateOptions, given: Given) -> GateOptions:
     Raises:
         ConfigError: no such metric, or no amount of it.
     """
-    return _with(options, given, lambda old, value: replace(old, floor=amount(value)))
+    return _with(options, given, _floored)
 
 
 def budget_s(given: Given) -> float:
@@ -97,7 +102,7 @@ def budget_s(given: Given) -> float:
     Raises:
         ConfigError: not above 0, or no time.
     """
-    seconds = amount(given)
+    seconds = amount(given, Unit.SECONDS)
     if seconds <= 0:
         raise ConfigError(
             f"{given.where} must be above 0, found {given.value!r}: without time nothing is "
@@ -118,20 +123,26 @@ def share(given: Given) -> float:
     return value
 
 
-def amount(given: Given) -> float:
-    """A number with a unit (`5ms`, `2s`, `64MiB`), or one in the metric's own unit."""
-    text = str(given.value).strip().lower()
-    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", text)
-    if isinstance(given.value, bool) or not found or found[2] not in _UNITS:
-        raise ConfigError(
-            f"{given.where} must be an amount such as 15m, 90s, 5ms or 64MiB, found "
-            f"{given.value!r}."
-        )
-    return float(found[1]) * _UNITS[found[2]]
+def amount(given: Given, unit: Unit) -> float:
+    """A number with a unit of that kind (`5ms`; `64MiB`; `2%`), or without one: in `unit` itself.
+
+    Raises:
+        ConfigError: no such amount.
+    """
+    text, amounts = str(given.value).strip().lower(), _AMOUNTS[unit]
+    found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%|[a-z]*)", text)
+    scale = {"": 1.0, **amounts.written}.get(found[2]) if found else None
+    if isinstance(given.value, bool) or not found or scale is None:
+        raise ConfigError(f"{given.where} must be {amounts.called}, found {given.value!r}.")
+    return float(found[1]) * scale
+
+
+def _floored(threshold: Threshold, given: Given, metric: Metric) -> Threshold:
+    return replace(threshold, floor=amount(given, KINDS[metric].unit))
 
 
 def _with(
-    options: GateOptions, given: Given, change: Callable[[Threshold, Given], Threshold]
+    options: GateOptions, given: Given, change: Callable[[Threshold, Given, Metric], Threshold]
 ) -> GateOptions:
     """Change the threshold that `given` names: of all usual metrics, of one, or of a variant's."""
     name, _, value = str(given.value).rpartition("=")
@@ -139,13 +150,13 @@ def _with(
     thresholds = options.thresholds
     if not name:
         usual = [m for m in Metric if KINDS[m].default.relative == _USUAL]
-        metrics = {m: change(thresholds.of("", m), told) for m in usual}
+        metrics = {m: change(thresholds.of("", m), told, m) for m in usual}
         return replace(
             options, thresholds=replace(thresholds, metrics={**thresholds.metrics, **metrics})
         )
     variant, _, metric_name = name.strip().rpartition(".")
     metric = _metric(metric_name, given.where)
-    changed = {metric: change(thresholds.of(variant, metric), told)}
+    changed = {metric: change(thresholds.of(variant, metric), told, metric)}
     if not variant:
         metrics = {**thresholds.metrics, **changed}
         return replace(options, thresholds=replace(thresholds, metrics=metrics))
@@ -166,9 +177,7 @@ def _metrics(
             relative = share(Given(own["relative"], f"{where}.{name}.relative"))
             threshold = replace(threshold, relative=relative)
         if "floor" in own:
-            threshold = replace(
-                threshold, floor=amount(Given(own["floor"], f"{where}.{name}.floor"))
-            )
+            threshold = _floored(threshold, Given(own["floor"], f"{where}.{name}.floor"), metric)
         found[metric] = threshold
     return found
 

@@ -6,6 +6,7 @@ proofs/       what each side's variants were proved to be
 logs/         what the processes printed
 work/         scratch, removed at the end
 verdict.*     what was decided
+.gitignore    all of it: the next check must not find a working tree that this one has changed
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from bench.schema import DataSummary, Environment, RunConfig
 from bench.store import read_record, storing, write_whole
 
 HEAD_FILE = "check.json"
+IGNORED = ".gitignore"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class CheckStore:
             store = cls(folder.resolve(), hold(folder))
             for path in (store.work, store.logs, store.blocks):
                 path.mkdir()
+            (store.folder / IGNORED).write_text("*\n", encoding="utf-8")
         return store
 
     def __enter__(self) -> Self:
@@ -82,7 +85,13 @@ class CheckStore:
         trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
+        if not any(any(path.iterdir()) for path in (self.logs, self.blocks)) and not self._begun:
+            shutil.rmtree(self.folder, ignore_errors=True)  # so that --out may be tried again
         os.close(self._lock)
+
+    @property
+    def _begun(self) -> bool:
+        return (self.folder / HEAD_FILE).exists()
 
     @property
     def work(self) -> Path:

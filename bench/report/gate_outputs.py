@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,21 @@ class Copies:
 
     json: Path | None = None
     junit: Path | None = None
+
+
+def prepare(copies: Copies) -> None:
+    """Make the folders of the copies: no check should measure first and fail on its last line.
+
+    Raises:
+        StoreError: a copy cannot be written there.
+    """
+    for path in filter(None, (copies.json, copies.junit)):
+        with storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not os.access(path.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def write(

@@ -30,6 +30,8 @@ def test_a_way_of_comparing_is_needed(capsys: pytest.CaptureFixture[str]) -> Non
         (["--baseline", "x", "--budget", "1m"], "--baseline does not go with --budget"),
         (["--microbench", "a", "b", "--command", "x"], "--microbench does not go with --command"),
         (["--against", "HEAD", "--run", "x"], "--against does not go with --run"),
+        (["--microbench", "a", "b", "--threshold", "epoch=5%"], "what names a metric, epoch"),
+        (["--microbench", "a", "b", "--json", "/proc/none/x"], "Cannot write /proc/none/x"),
     ],
 )
 def test_what_does_not_go_together_is_wrong_usage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.config import gate_table, make_config
 from bench.errors import ConfigError
-from bench.gate.metrics import KINDS, Metric, Threshold
+from bench.gate.metrics import KINDS, Metric, Threshold, Unit
 from bench.gate.options import (
     GateOptions,
     amount,
@@ -21,6 +22,8 @@ from bench.gate.options import (
     with_threshold,
 )
 from bench.values import Given
+
+AMOUNTS = (Unit.SECONDS, Unit.BYTES, Unit.SHARE)
 
 
 def flag(text: object) -> Given:
@@ -67,11 +70,39 @@ def test_the_command_line_names_a_metric_or_a_variants_metric() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [("15m", 900), ("90s", 90), ("1.5h", 5400), ("250ms", 0.25), ("64MiB", 64 * 2**20), (7, 7)],
+    ("text", "unit", "expected"),
+    [
+        ("15m", Unit.SECONDS, 900),
+        ("90s", Unit.SECONDS, 90),
+        ("1.5h", Unit.SECONDS, 5400),
+        ("250ms", Unit.SECONDS, 0.25),
+        (7, Unit.SECONDS, 7),
+        ("64MiB", Unit.BYTES, 64 * 2**20),
+        ("2%", Unit.SHARE, 0.02),
+    ],
 )
-def test_amounts(text: object, expected: float) -> None:
-    assert amount(flag(text)) == pytest.approx(expected)
+def test_amounts(text: object, unit: Unit, expected: float) -> None:
+    assert amount(flag(text), unit) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("epoch=64MiB", "must be a time such as 15m, 90s or 5ms, found '64MiB'"),
+        ("peak_memory=5ms", "must be a size such as 64MiB, found '5ms'"),
+        ("accuracy=5ms", "must be a share such as 2% or 0.02, found '5ms'"),
+        ("2%", "must be a time"),
+    ],
+)
+def test_a_floor_is_an_amount_of_what_it_is_a_floor_of(given: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_floor(GateOptions(), flag(given))
+    assert words in str(caught.value)
+
+
+def test_a_budget_is_a_time() -> None:
+    with pytest.raises(ConfigError, match="must be a time such as 15m"):
+        budget_s(flag("64MiB"))
 
 
 @given(st.floats(0.001, 9.99))
@@ -82,7 +113,7 @@ def test_a_share_is_the_same_as_number_and_in_percent(value: float) -> None:
 
 @given(st.text(max_size=8))
 def test_any_text_is_an_amount_or_a_sentence(text: str) -> None:
-    for parse in (amount, share, budget_s):
+    for parse in (*(partial(amount, unit=unit) for unit in AMOUNTS), share, budget_s):
         try:
             value = parse(flag(text))
         except ConfigError as error:
@@ -106,7 +137,7 @@ def test_no_budget_is_wrong_usage(text: object) -> None:
         ),
         (lambda: with_threshold(GateOptions(), flag("fast")), "must be a share such as 5%"),
         (lambda: with_threshold(GateOptions(), flag("0%")), "above 0"),
-        (lambda: with_floor(GateOptions(), flag("epoch=-5ms")), "must be an amount"),
+        (lambda: with_floor(GateOptions(), flag("epoch=-5ms")), "must be a time"),
         (
             lambda: parse_options({"bugdet": "1m"}, "x"),
             "unknown key 'bugdet'. Did you mean 'budget'",

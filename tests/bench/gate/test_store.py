@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from bench.errors import RecordError, StoreError
+from bench.errors import ConfigError, RecordError, StoreError
 from bench.gate import store as stores
 from bench.gate.store import CheckStore, read_blocks
 from tests.bench.gate import made
@@ -28,12 +29,30 @@ def test_scratch_is_gone_when_the_check_ends_however_it_ends(tmp_path: Path) -> 
     def interrupted() -> None:
         with store:
             store.scratch("files.json", made.block(0))
+            (store.logs / "b000.log").touch()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not store.work.exists()
     assert store.logs.is_dir()
+
+
+def test_a_check_that_never_began_leaves_its_folder_free_for_the_next_try(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError), CheckStore.create(tmp_path / "check"):
+        raise ConfigError("There are no images.")
+    with CheckStore.create(tmp_path / "check") as store:
+        store.write_block(made.block(0))
+    assert (tmp_path / "check" / "blocks").exists()
+
+
+def test_what_a_check_leaves_is_no_change_of_the_working_tree(tmp_path: Path) -> None:
+    git = ("git", "-C", str(tmp_path))
+    subprocess.run((*git, "init", "--quiet"), check=True)
+    with CheckStore.create(tmp_path / "reports" / "check") as store:
+        store.write_block(made.block(0))
+    status = subprocess.run((*git, "status", "--porcelain"), check=True, capture_output=True)
+    assert status.stdout == b""
 
 
 def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

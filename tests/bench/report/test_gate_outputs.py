@@ -11,7 +11,7 @@ from bench.codec import decode
 from bench.errors import StoreError
 from bench.gate.schema import VerdictRecord
 from bench.report import gate, gate_ci, gate_outputs
-from bench.report.gate_outputs import Copies, printed, write
+from bench.report.gate_outputs import Copies, prepare, printed, write
 from tests.bench.gate import samples
 
 
@@ -107,3 +107,15 @@ def test_annotations_are_printed_in_a_job_of_github_only():
     assert alone == gate.text(record)
     told = printed(record, {"GITHUB_ACTIONS": "true"})
     assert told == "\n".join([alone, *gate_ci.workflow_commands(record)])
+
+
+def test_a_copy_that_could_not_be_written_is_refused_before_anything_is_measured(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "v.json"):
+        with pytest.raises(StoreError, match="Cannot write"):
+            prepare(Copies(json=path))
+
+
+def test_a_copy_may_go_to_a_folder_that_is_not_there_yet(tmp_path):
+    prepare(Copies(junit=tmp_path / "ci" / "junit.xml"))
+    assert (tmp_path / "ci").is_dir()
