@@ -46,7 +46,9 @@ Whoever calls this through make gets make's own status 2 for all but 0.
 @click.option("--data", metavar="DIR", help="Images, DIR/<class>/*.  [data/leaves]")
 @click.option("--variants", metavar="A,B", help="Only these variants.")
 @click.option("--phases", metavar="A,B", help="Only these phases.")
-@click.option("--budget", metavar="TIME", help="Measure no longer than this: 15m, 90s.  [15m]")
+@click.option(
+    "--budget", metavar="TIME", help="Begin no block that would not fit into this: 15m, 90s.  [15m]"
+)
 @click.option(
     "--threshold",
     "thresholds",
