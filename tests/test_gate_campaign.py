@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
 import pytest
 
 from bench.gate import pairs
-from bench.gate.blocks import BlockRecord, Role
+from bench.gate.blocks import BlockRecord, Role, Subject
 from bench.gate.decision import decide
 from bench.gate.metrics import Metric
 from bench.gate.options import GateOptions
+from bench.gate.pairs import BlockValues
 from bench.gate.schema import Verdict
+from bench.gate.session import Task, check
+from bench.schema import VariantProof
 from bench.turns import Place
 from benchmarks.gate_campaign import live, noise, render, simulate
 from benchmarks.gate_campaign.plan import SIZES, Case, cases
@@ -130,6 +134,33 @@ def test_a_kept_verdict_follows_from_its_raw_epochs(folder: Path) -> None:
             assert getattr(again, name) == getattr(change, name), (folder.name, change.metric, name)
         if change.verdict is not again.verdict:  # a regression that was not confirmed
             assert (again.verdict, change.verdict) == (Verdict.REGRESSION, Verdict.INCONCLUSIVE)
+
+
+class Kept:
+    """A live decision's blocks as they came; the clock moves by what they took."""
+
+    def __init__(self, blocks: Sequence[BlockRecord]) -> None:
+        self._left = iter(blocks)
+        self.now_s = 0.0
+
+    def prove(self) -> Mapping[Role, Mapping[str, VariantProof]]:
+        return {}
+
+    def measure(self, _subject: Subject, number: int, *, confirms: bool) -> BlockValues:
+        block = next(self._left)
+        assert (block.block, block.confirms) == (number, confirms)
+        self.now_s += block.wall_ns / 1e9
+        return pairs.evaluate(block)
+
+
+@pytest.mark.parametrize("folder", DECISIONS, ids=lambda path: path.name)
+def test_the_present_gate_decides_as_the_one_that_measured(folder: Path) -> None:
+    record, blocks = live.kept_verdict(folder), live.kept_blocks(folder)
+    assert record.budget_s is not None
+    task = Task((blocks[0].subject,), GateOptions(record.budget_s), VALIDATION_IMAGES)
+    kept = Kept(blocks)
+    decided = check(task, kept, lambda: kept.now_s, lambda _text: None)
+    assert (decided.verdict, decided.blocks) == (record.verdict, record.blocks)
 
 
 def test_the_report_follows_from_the_kept_decisions(tmp_path: Path) -> None:

@@ -267,8 +267,9 @@ _PERCENT = [0.0, *(100 * size for size in SIZES)]
 
 
 def _by_size(made: Sequence[Any], called: Callable[[Any], bool]) -> list[float]:
-    """The share called, a value a size; not a number where nothing was made."""
-    groups = [[item for item in made if _size(item.kind) == size] for size in (0.0, *SIZES)]
+    """The share called without a neighbour, a value a size; not a number where nothing was made."""
+    quiet = [item for item in made if item.kind != NEIGHBOUR]
+    groups = [[item for item in quiet if _size(item.kind) == size] for size in (0.0, *SIZES)]
     return [sum(map(called, group)) / len(group) if group else math.nan for group in groups]
 
 
