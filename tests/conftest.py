@@ -6,11 +6,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# TensorFlow's own client sends even 127.0.0.1 through a proxy, unless it is told not to.
+os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1")))
+# No property is about speed, and a machine that is busy for a moment falsifies none. The same
+# examples everywhere: what fails in CI fails here.
+hypothesis.settings.register_profile("leafbench", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("leafbench")
 
 MakeFolder = Callable[..., Path]
 BENCHMARKS = Path(__file__).parent / "benchmarks"
@@ -23,6 +30,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     start = config.invocation_params.dir
     named = [(start / argument.split("::")[0]).resolve() for argument in config.args]
     return None if any(path.is_relative_to(BENCHMARKS) for path in named) else True
+
+
+@pytest.fixture(autouse=True)
+def _no_git_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git in a test works on the test's own repository, also where a git hook runs the tests."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

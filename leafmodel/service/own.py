@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from leafmodel.service.server import LOCAL, dispatcher, port_of
 
 START_TIMEOUT_S = 120.0  # importing TensorFlow takes seconds, and a minute on a busy machine
 _LOOK_AGAIN_S = 0.1
+# The hosts that gRPC reaches directly: it reads the first of these that is set, in lower case.
+_DIRECT = ("no_grpc_proxy", "no_proxy")
 # -P: a folder named `leafmodel` where the user stands is not ours.
 _WORKER = (sys.executable, "-P", "-m", "leafmodel.service.server")
 
@@ -58,12 +61,19 @@ class OwnService:
             )
 
 
+def _look_behind_no_proxy() -> None:
+    """Let gRPC reach this machine directly; it would look behind whatever `http_proxy` names."""
+    direct = next(filter(None, map(os.environ.get, _DIRECT)), None)
+    os.environ[_DIRECT[0]] = ",".join(filter(None, (direct, LOCAL)))
+
+
 def start(workers: int) -> OwnService:
     """A service of one's own, its workers registered.
 
     Raises:
         ServiceError: a worker did not begin.
     """
+    _look_behind_no_proxy()
     server = dispatcher()
     address = f"{LOCAL}:{port_of(server)}"
     processes = [

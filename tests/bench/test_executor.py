@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import selectors
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from bench.schema import (
 )
 from tests.bench.profile_samples import profile_spec, reading
 from tests.bench.samples import trial_spec
+from tests.processes import has_ended
 
 STUB = (sys.executable, "-m", "tests.bench.stub_worker")
 
@@ -96,7 +96,8 @@ def test_hung_worker_is_killed_with_all_that_it_started(tmp_path: Path, what: st
 def test_what_a_worker_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
     record = run(tmp_path, "orphan")
     assert record.status is TrialStatus.OK
-    assert _has_ended(int((tmp_path / f"{record.spec.name}.log").read_text().split()[-1]))
+    orphan = int((tmp_path / f"{record.spec.name}.log").read_text().split()[-1])
+    assert has_ended(orphan, timeout_s=10)
 
 
 def test_a_failure_carries_the_end_of_the_log(tmp_path: Path) -> None:
@@ -158,19 +159,6 @@ def test_failed_proving_says_why(tmp_path: Path) -> None:
 def _children() -> list[int]:
     text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
     return [int(pid) for pid in text.split()]
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a process that was killed is gone; the kernel tells when."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        ended = bool(selector.select(timeout=10))
-    os.close(descriptor)
-    return ended
 
 
 def profile(folder: Path, variant: str) -> Captured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from tests.bench.samples import run_record
 PLAIN = PipelineSpec(augment=Augment.NONE)
 PARALLEL = dataclasses.replace(PLAIN, map_parallelism=2)
 AHEAD = dataclasses.replace(PARALLEL, prefetch=2)
-ACCUSATIONS = {"input-bound", "augmentation-bound", "sequential-stage", "boundary-stall"}
+STALL = "boundary-stall"
+ACCUSATIONS = {"input-bound", "augmentation-bound", "sequential-stage"}
 
 
 @pytest.fixture
@@ -44,8 +46,9 @@ def profiled(tmp_path: Path) -> Callable[..., tuple[ProfileResult, dict[str, Fin
         (result,) = measure([record], {}, cores=2)
         evidence = Evidence(run_record(), (), (), (), {}, {}, (result,))
         # Steps of ten milliseconds: what dispatching a step costs, which only our meter counts,
-        # is more than two hundredths of them.
-        found = [f for f in bottlenecks.find(evidence) if f.code != "wait-disagrees"]
+        # is more than two hundredths of them. And a busy machine makes stalls of its own.
+        unplanted = {"wait-disagrees"} if "callbacks" in planted else {"wait-disagrees", STALL}
+        found = [f for f in bottlenecks.find(evidence) if f.code not in unplanted]
         return result, {finding.code: finding for finding in found}
 
     return run
@@ -60,7 +63,8 @@ def test_a_sleep_in_the_read_stage(
     assert "longest for read" in found["input-bound"].what
     work = {work.stage: work for work in result.work}
     assert work["read"].busy_s > 0.9 * BATCH_SIZE * SLEEP_S
-    assert work["read"].parallelism > 1.5
+    if len(os.sched_getaffinity(0)) > 1:  # tf.data's pool has a thread a core
+        assert work["read"].parallelism > bottlenecks.SEQUENTIAL_THREADS
 
 
 def test_a_sequential_decode(profiled: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,12 +110,12 @@ def test_a_model_far_slower_than_its_input(profiled: Callable[..., Any]) -> None
 
 def test_a_stall_at_the_epoch_boundary(profiled: Callable[..., Any]) -> None:
     result, found = profiled(AHEAD, callbacks=(SlowBoundary(),))
-    assert set(found) == {"boundary-stall", "compute-bound"}
+    assert set(found) == {STALL, "compute-bound"}
     # One boundary, so its stall is the longest and the mean; a busy machine only makes it longer.
     (gap_s,) = result.gaps_s
     assert gap_s > STALL_S
-    assert found["boundary-stall"].cost_s == gap_s
-    assert f"stood still for {gap_s:.1f} s between two epochs" in found["boundary-stall"].what
+    assert found[STALL].cost_s == gap_s
+    assert f"stood still for {gap_s:.1f} s between two epochs" in found[STALL].what
 
 
 def test_nothing_wrong_is_no_accusation(profiled: Callable[..., Any]) -> None:

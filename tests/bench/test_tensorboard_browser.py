@@ -22,6 +22,7 @@ from PIL import Image
 from bench.codec import encode
 from tests.bench.profile_samples import profile_record
 from tests.bench.samples import failed_record, run_record, trial_record
+from tests.processes import has_ended
 
 pytest.importorskip("selenium", reason="selenium is not installed (pip install selenium)")
 from selenium import webdriver
@@ -117,7 +118,7 @@ def links(run: Path) -> Iterator[Mapping[str, str]]:
     assert child.wait(WAIT_S) == 0
     child.stdout.close()
     assert len(started) > 0
-    assert psutil.wait_procs(started, timeout=WAIT_S)[1] == []
+    assert all(has_ended(process.pid, WAIT_S) for process in started)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -144,7 +145,8 @@ def test_a_trial_leaves_a_whole_record(ran: Ran) -> None:
     assert all(epoch.val_accuracy is not None for epoch in record.epochs)
     assert record.test_accuracy is not None
     assert record.traces == 1
-    assert record.gpu is None
+    if shutil.which("nvidia-smi") is None:
+        assert record.gpu is None
 
 
 def test_a_step_is_its_wait_and_its_compute(ran: Ran) -> None:

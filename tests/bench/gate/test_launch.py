@@ -64,7 +64,7 @@ def asked(
         command=("leafbench", "check"),
         training=f"{sys.executable} {words}",
         out=out,
-        budget="60s",
+        budget="600s",
         **other,  # type: ignore[arg-type]
     )
 
@@ -83,7 +83,7 @@ def test_a_commit_that_makes_the_step_longer_is_a_regression(
     assert step.change is not None
     assert step.change.value == pytest.approx(0.12, abs=1e-6)
     assert record.reference.subject == "a step takes 100 ms"
-    assert read_head(folder).options.budget_s == 60
+    assert read_head(folder).options.budget_s == 600
     assert len(read_blocks(folder)) == record.blocks
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from leafmodel.errors import ServiceError
 from leafmodel.service import own, server
+from tests.processes import has_ended
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
@@ -27,13 +28,18 @@ signal.pause()
 
 
 def run(victim: str) -> subprocess.CompletedProcess[str]:
-    """A process with a service of its own, in which `victim` is killed; it would wait for ever."""
+    """A process with a service of its own, in which `victim` is killed; it would wait for ever.
+
+    Whatever proxy it is told to use, and nothing listens there, it finds its own service.
+    """
+    direct = {key: value for key, value in os.environ.items() if "no_proxy" not in key}
     return subprocess.run(
         [sys.executable, "-c", PROGRAM.format(victim=victim)],
         capture_output=True,
         text=True,
         check=False,
         cwd=ROOT,
+        env={**direct, "http_proxy": "http://127.0.0.1:9"},
         timeout=240,
     )
 
@@ -47,9 +53,7 @@ def test_a_process_whose_worker_dies_ends_with_a_sentence() -> None:
 
 def test_a_process_that_is_killed_takes_its_workers_along() -> None:
     worker = int(run("os.getpid()").stdout)
-    left = [process for process in psutil.process_iter() if process.pid == worker]
-    _, alive = psutil.wait_procs(left, timeout=60)
-    assert alive == []
+    assert has_ended(worker, timeout_s=60)
 
 
 def test_a_worker_that_cannot_begin_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
