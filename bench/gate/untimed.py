@@ -39,8 +39,10 @@ def unproved(variant: str, roles: Sequence[Role]) -> Change:
 
 def failed(subject: Subject, blocks: Sequence[BlockValues]) -> Change:
     """A subject that was given up, because a side could not be trained."""
-    last = [block for block in blocks if block.failed][-1]
-    why = f"{_who(last.failed)} could not be trained: {last.why}"
+    lost = [block for block in blocks if block.failed]
+    sides = dict.fromkeys(_who(block.failed) for block in lost)
+    told = f"{next(iter(sides))} could not" if len(sides) == 1 else "neither side could"
+    why = f"{told} be trained: {lost[-1].why}"
     return _untimed(str(subject), "training", Verdict.NOTHING, why)
 
 

@@ -252,6 +252,15 @@ def test_a_side_that_crashes_measures_nothing(role: Role, who: str) -> None:
     assert "no such layer" in decided.reasons[0]
 
 
+def test_what_neither_side_can_train_is_not_the_heads_fault() -> None:
+    # Who comes first in a block fails first, and that is another one in every other block.
+    failing = (Role.REFERENCE, Role.HEAD)
+    runner = FakeRunner(lambda n, _: made.broken_block(n, failing[n % 2], "no such program"))
+    decided = run(runner)
+    assert decided.verdict is Verdict.NOTHING
+    assert "neither side could be trained: no such program" in decided.reasons[0]
+
+
 def test_one_crash_costs_one_block() -> None:
     def make(number: int, _confirms: bool) -> BlockRecord:
         if number == 1:
