@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.gate import pairs
 from bench.gate.blocks import Role, Subject
+from bench.gate.budget import Budget
 from bench.gate.decision import FAMILY_ERROR, Series, conclude, decide, see_plant
 from bench.gate.metrics import Metric
 from bench.gate.options import GateOptions
@@ -107,8 +108,7 @@ class _Gate:
     ) -> None:
         self._task = task
         self._runner = runner
-        self._clock_s = clock_s
-        self._began_s = clock_s()
+        self._budget = Budget(task.options.budget_s, clock_s)
         self._note = note
         self._notes: list[str] = []
         self._broken: list[Change] = []
@@ -145,19 +145,14 @@ class _Gate:
         return tuple(s for s in self._blocks if not self._is_given_up(s) and self._is_open(s))
 
     def has_time_for(self, blocks: int, subject: Subject) -> bool:
-        """Whether the budget holds so many more blocks, by its last ones, else by all others.
-
-        The first one of all is always tried.
-        """
-        known = self._blocks[subject][-3:] or [*chain.from_iterable(self._blocks.values())]
-        costs_s = [block.wall_ns / NS_PER_S for block in known]
-        left_s = self._task.options.budget_s - self._spent_s
-        return not costs_s or blocks * max(costs_s) <= left_s
+        """Whether the budget holds so many more blocks of a subject."""
+        return self._budget.holds(blocks, subject)
 
     def measure(self, subject: Subject, *, confirms: bool = False) -> None:
         """One more block of a subject."""
         known = self._blocks[subject]
         known.append(self._runner.measure(subject, len(known), confirms=confirms))
+        self._budget.took(subject, known[-1].wall_ns / NS_PER_S)
         self._note(self._progress(subject))
 
     def confirm(self, subject: Subject) -> None:
@@ -190,20 +185,15 @@ class _Gate:
         self_test = self._self_test() if wanted and not self._broken else None
         verdict, reasons = conclude(changes, self_test, self_test_wanted=wanted)
         if verdict is Verdict.INCONCLUSIVE and not self.has_time_left:
-            reasons = (*reasons, f"the budget of {self._task.options.budget_s:.0f} s is spent")
+            reasons = (*reasons, f"the budget of {self._budget.budget_s:.0f} s is spent")
         blocks = sum(map(len, self._blocks.values()))
-        return Decided(
-            verdict, reasons, changes, self_test, blocks, self._spent_s, tuple(self._notes)
-        )
+        spent_s = self._budget.spent_s
+        return Decided(verdict, reasons, changes, self_test, blocks, spent_s, tuple(self._notes))
 
     @property
     def has_time_left(self) -> bool:
         """Whether another block of any subject would fit into the budget."""
         return any(self.has_time_for(1, subject) for subject in self._blocks)
-
-    @property
-    def _spent_s(self) -> float:
-        return self._clock_s() - self._began_s
 
     def _is_given_up(self, subject: Subject) -> bool:
         return sum(bool(block.failed) for block in self._blocks[subject]) >= FAILURES
@@ -243,16 +233,11 @@ class _Gate:
         changes = self._changes(subject)
         if not any(change.settle_s for change in changes):
             return changes
-        together = sum(map(self._block_s, {subject, *self.undecided()})) / self._block_s(subject)
+        times = self._budget.shared(subject, self.undecided())
         return tuple(
-            replace(change, settle_s=change.settle_s and change.settle_s * together)
+            replace(change, settle_s=change.settle_s and change.settle_s * times)
             for change in changes
         )
-
-    def _block_s(self, subject: Subject) -> float:
-        """What a block of it takes; of the others, as long as it has none."""
-        known = self._blocks[subject] or [*chain.from_iterable(self._blocks.values())]
-        return float(np.mean([block.wall_ns / NS_PER_S for block in known]))
 
     def _change(self, subject: Subject, series: Series) -> Change:
         change = decide(series, self._comparisons)
@@ -292,7 +277,7 @@ class _Gate:
         shown = (
             f"epoch {epoch.change.value:+.1%}, {epoch.verdict}" if epoch and epoch.change else ""
         )
-        return f"{told} after {self._spent_s:.0f} s: {shown}"
+        return f"{told} after {self._budget.spent_s:.0f} s: {shown}"
 
 
 def _confirms(fresh: Series) -> bool:
