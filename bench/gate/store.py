@@ -85,13 +85,15 @@ class CheckStore:
         trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
-        if not any(any(path.iterdir()) for path in (self.logs, self.blocks)) and not self._begun:
+        if not self._begun:
             shutil.rmtree(self.folder, ignore_errors=True)  # so that --out may be tried again
         os.close(self._lock)
 
     @property
     def _begun(self) -> bool:
-        return (self.folder / HEAD_FILE).exists()
+        """Whether it has left anything; also right where somebody took the folder away."""
+        left = (HEAD_FILE, "logs/*", "blocks/*")
+        return any(any(self.folder.glob(pattern)) for pattern in left)
 
     @property
     def work(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def test_a_check_that_never_began_leaves_its_folder_free_for_the_next_try(tmp_pa
     with CheckStore.create(tmp_path / "check") as store:
         store.write_block(made.block(0))
     assert (tmp_path / "check" / "blocks").exists()
+
+
+def test_a_folder_that_somebody_took_away_hides_no_other_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError), CheckStore.create(tmp_path / "check") as store:
+        shutil.rmtree(store.folder)
+        raise ConfigError("There are no images.")
 
 
 def test_what_a_check_leaves_is_no_change_of_the_working_tree(tmp_path: Path) -> None:
