@@ -48,8 +48,9 @@ def test_a_check_that_never_began_leaves_its_folder_free_for_the_next_try(tmp_pa
 
 
 def test_a_folder_that_somebody_took_away_hides_no_other_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError), CheckStore.create(tmp_path / "check") as store:
-        shutil.rmtree(store.folder)
+    store = CheckStore.create(tmp_path / "check")
+    shutil.rmtree(store.folder)
+    with pytest.raises(ConfigError), store:
         raise ConfigError("There are no images.")
 
 
